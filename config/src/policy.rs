@@ -1,0 +1,394 @@
+//! How a workload wants to be scaled, after defaults: what the autoscaler decides by.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::AutoscalerConfig;
+use crate::annotations::{Scaling, Written, value};
+use crate::autoscaler_config::{HPA_CLASS, KPA_CLASS, MIN_TARGET};
+use crate::problem::Findings;
+
+/// Which algorithm decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Rouse's own: Knative's algorithm with named departures from it.
+    #[default]
+    Default,
+    /// Knative's algorithm, to the number.
+    Knative,
+}
+
+/// What is measured of a workload's load.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Metric {
+    /// Requests in flight, averaged over time.
+    #[default]
+    Concurrency,
+    /// Requests that arrive a second.
+    Rps,
+}
+
+/// How the buckets of a window become one number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Aggregation {
+    /// The mean of the buckets.
+    #[default]
+    Linear,
+    /// The mean weighted towards the newest buckets.
+    WeightedExponential,
+}
+
+/// How much sudden load must fit without the activator (`target-burst-capacity`).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BurstCapacity {
+    /// −1: the activator is always in the path.
+    Unlimited,
+    /// This much, in the metric's unit; 0 puts the activator in the path only at zero pods.
+    Of(f64),
+}
+
+/// Everything that the autoscaler decides by, of one workload.
+///
+/// Sources: the annotations on the workload or its pod template over the `config-autoscaler` keys over Knative's
+/// defaults (given behind each field).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Policy {
+    /// Which algorithm decides (`rouse.dev/mode`; default: [`Mode::Default`]).
+    pub mode: Mode,
+    /// What is measured (`metric`; concurrency).
+    pub metric: Metric,
+    /// What one pod can carry, in the metric's unit: `target`, else container-concurrency, else 100 (concurrency) or
+    /// 200 (rps).
+    pub total: f64,
+    /// What one pod is aimed to carry: `max(0.01, total × utilization)`; utilization is 0.7.
+    pub target: f64,
+    /// `target-burst-capacity` (211).
+    pub burst_capacity: BurstCapacity,
+    /// `window` (60 s).
+    pub stable_window: Duration,
+    /// `window × panic-window-percentage`, in whole seconds, at least 1 s (6 s).
+    pub panic_window: Duration,
+    /// `panic-threshold-percentage / 100` (2.0).
+    pub panic_threshold: f64,
+    /// `max-scale-up-rate` (1000).
+    pub max_scale_up_rate: f64,
+    /// `max-scale-down-rate` (2).
+    pub max_scale_down_rate: f64,
+    /// `min-scale` (0).
+    pub min_scale: u32,
+    /// `max-scale`; 0 is no limit (0).
+    pub max_scale: u32,
+    /// `initial-scale` (1).
+    pub initial_scale: u32,
+    /// `activation-scale`; 0 is off (0).
+    pub activation_scale: u32,
+    /// `scale-down-delay` (0).
+    pub scale_down_delay: Duration,
+    /// `scale-to-zero-grace-period` (30 s).
+    pub grace_period: Duration,
+    /// `scale-to-zero-pod-retention-period` (0).
+    pub retention: Duration,
+    /// `enable-scale-to-zero` (true).
+    pub scale_to_zero: bool,
+    /// `metric-aggregation-algorithm` (linear).
+    pub aggregation: Aggregation,
+    /// `activator-capacity`: how much one activator carries, in the metric's unit (100).
+    pub activator_capacity: f64,
+    /// `serving.knative.dev/progress-deadline`: how long a pod may take to become ready (600 s).
+    pub progress_deadline: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy {
+            mode: Mode::Default,
+            metric: Metric::Concurrency,
+            total: 100.0,
+            target: 70.0,
+            burst_capacity: BurstCapacity::Of(211.0),
+            stable_window: Duration::from_secs(60),
+            panic_window: Duration::from_secs(6),
+            panic_threshold: 2.0,
+            max_scale_up_rate: 1000.0,
+            max_scale_down_rate: 2.0,
+            min_scale: 0,
+            max_scale: 0,
+            initial_scale: 1,
+            activation_scale: 0,
+            scale_down_delay: Duration::ZERO,
+            grace_period: Duration::from_secs(30),
+            retention: Duration::ZERO,
+            scale_to_zero: true,
+            aggregation: Aggregation::Linear,
+            activator_capacity: 100.0,
+            progress_deadline: Duration::from_secs(600),
+        }
+    }
+}
+
+/// Utilization of every metric but concurrency: Knative has no key for it.
+const RPS_UTILIZATION: f64 = 0.7;
+
+impl Policy {
+    /// How a workload with these annotations and this container-concurrency is scaled.
+    ///
+    /// What Knative accepts but Rouse cannot do, or what has no meaning, goes to `found`: another class, a metric that is
+    /// not of requests, an unknown aggregation, numbers that are not finite. The policy then has the default there.
+    pub fn new(
+        scaling: &Scaling,
+        config: &AutoscalerConfig,
+        container_concurrency: u32,
+        found: &mut Findings,
+    ) -> Policy {
+        refuse_other_classes(scaling, config, found);
+        let metric = metric(scaling, found);
+        let (total, target) = target(scaling, config, metric, container_concurrency, found);
+        let stable_window = value(&scaling.window).unwrap_or(config.stable_window);
+        let panic_percentage = finite(&scaling.panic_window, found).unwrap_or(config.panic_window_percentage);
+        let panic_threshold = finite(&scaling.panic_threshold, found).unwrap_or(config.panic_threshold_percentage);
+        Policy {
+            mode: value(&scaling.mode).unwrap_or_default(),
+            metric,
+            total,
+            target,
+            burst_capacity: burst_capacity(scaling, found).unwrap_or(config.burst_capacity),
+            stable_window,
+            panic_window: panic_window(stable_window, panic_percentage),
+            panic_threshold: panic_threshold / 100.0,
+            max_scale_up_rate: config.max_scale_up_rate,
+            max_scale_down_rate: config.max_scale_down_rate,
+            min_scale: value(&scaling.min_scale).unwrap_or(config.min_scale),
+            max_scale: value(&scaling.max_scale).unwrap_or(config.max_scale),
+            initial_scale: value(&scaling.initial_scale).unwrap_or(config.initial_scale),
+            activation_scale: value(&scaling.activation_scale).unwrap_or(0),
+            scale_down_delay: value(&scaling.scale_down_delay).unwrap_or(config.scale_down_delay),
+            grace_period: value(&scaling.grace_period).unwrap_or(config.grace_period),
+            retention: value(&scaling.retention).unwrap_or(config.retention),
+            scale_to_zero: config.scale_to_zero,
+            aggregation: aggregation(scaling, found),
+            activator_capacity: config.activator_capacity,
+            progress_deadline: value(&scaling.progress_deadline).unwrap_or(Policy::default().progress_deadline),
+        }
+    }
+}
+
+fn refuse_other_classes(scaling: &Scaling, config: &AutoscalerConfig, found: &mut Findings) {
+    let class = scaling.class(config);
+    if class == KPA_CLASS {
+        return;
+    }
+    let message = match class {
+        HPA_CLASS => format!("is not served: {}", Metric::INSTEAD),
+        _ => format!("is not served: the class must be {KPA_CLASS}"),
+    };
+    match &scaling.class {
+        Some(written) => written.refuse(found, message),
+        None => found.wrong("pod-autoscaler-class", class, message),
+    }
+}
+
+fn metric(scaling: &Scaling, found: &mut Findings) -> Metric {
+    let Some(written) = &scaling.metric else { return Metric::default() };
+    Metric::parse(&written.value).unwrap_or_else(|| {
+        written.refuse(found, Metric::refusal());
+        Metric::default()
+    })
+}
+
+impl Metric {
+    /// What to do with a workload that is to be scaled on something else than its requests.
+    const INSTEAD: &str = "Rouse scales on requests: use metric concurrency or rps with a target, or leave the workload \
+                           to a HorizontalPodAutoscaler without Rouse";
+
+    /// What to say of a metric that is none of requests.
+    pub(crate) fn refusal() -> String {
+        format!("is not measured: {}", Metric::INSTEAD)
+    }
+
+    /// Reads the metric's name.
+    pub(crate) fn parse(text: &str) -> Option<Metric> {
+        match text {
+            "concurrency" => Some(Metric::Concurrency),
+            "rps" => Some(Metric::Rps),
+            _ => None,
+        }
+    }
+}
+
+fn aggregation(scaling: &Scaling, found: &mut Findings) -> Aggregation {
+    let Some(written) = &scaling.aggregation else { return Aggregation::default() };
+    Aggregation::parse(&written.value).unwrap_or_else(|| {
+        written.refuse(found, Aggregation::ALLOWED);
+        Aggregation::default()
+    })
+}
+
+impl Aggregation {
+    /// What to say of a word that is none.
+    pub(crate) const ALLOWED: &str = "is not an aggregation: it must be linear or weighted-exponential";
+
+    /// Reads the aggregation's name; nothing is linear.
+    pub(crate) fn parse(text: &str) -> Option<Aggregation> {
+        match text {
+            "" | "linear" => Some(Aggregation::Linear),
+            "weighted-exponential" | "weightedExponential" => Some(Aggregation::WeightedExponential),
+            _ => None,
+        }
+    }
+}
+
+/// What one pod can carry, and what it is aimed to carry (Knative: `pkg/reconciler/autoscaling/resources/target.go`).
+fn target(
+    scaling: &Scaling,
+    config: &AutoscalerConfig,
+    metric: Metric,
+    container_concurrency: u32,
+    found: &mut Findings,
+) -> (f64, f64) {
+    let limit = (container_concurrency > 0).then_some(f64::from(container_concurrency));
+    let written = finite(&scaling.target, found);
+    let (total, utilization) = match metric {
+        Metric::Concurrency => {
+            let limited = written.map(|target| limit.map_or(target, |limit| target.min(limit)));
+            (limited.or(limit).unwrap_or(config.concurrency_target), config.concurrency_utilization)
+        }
+        Metric::Rps => (written.unwrap_or(config.rps_target), RPS_UTILIZATION),
+    };
+    let utilization = finite(&scaling.utilization, found).map_or(utilization, |percentage| percentage / 100.0);
+    (total, (total * utilization).max(MIN_TARGET))
+}
+
+/// `window × percentage`, rounded to whole seconds (halves up), at least one.
+fn panic_window(stable: Duration, percentage: f64) -> Duration {
+    let seconds = (stable.as_secs_f64() * percentage / 100.0).round();
+    Duration::from_secs((seconds as u64).max(1))
+}
+
+fn burst_capacity(scaling: &Scaling, found: &mut Findings) -> Option<BurstCapacity> {
+    let written = scaling.burst_capacity.as_ref()?;
+    if let BurstCapacity::Of(capacity) = written.value
+        && !capacity.is_finite()
+    {
+        written.refuse(found, NOT_FINITE);
+        return None;
+    }
+    Some(written.value)
+}
+
+const NOT_FINITE: &str = "is not a finite number";
+
+/// The number; Knative's checks let `NaN` and some `Inf` pass, with which nothing can be decided.
+fn finite(written: &Option<Written<f64>>, found: &mut Findings) -> Option<f64> {
+    let written = written.as_ref()?;
+    if written.value.is_finite() {
+        return Some(written.value);
+    }
+    written.refuse(found, NOT_FINITE);
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::annotations::Annotations;
+
+    fn policy(pairs: &[(&str, &str)]) -> (Policy, Vec<String>) {
+        let annotations: Annotations =
+            pairs.iter().map(|(key, text)| (format!("autoscaling.knative.dev/{key}"), (*text).to_owned())).collect();
+        let config = AutoscalerConfig::default();
+        let mut found = Findings::default();
+        let scaling = Scaling::read(&annotations, &config, &mut found);
+        let policy = Policy::new(&scaling, &config, 0, &mut found);
+        (policy, found.problems.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn nothing_written_is_the_default_policy() {
+        assert_eq!(policy(&[]), (Policy::default(), vec![]));
+    }
+
+    #[test]
+    fn annotations_win_over_the_config() {
+        let (policy, problems) = policy(&[
+            ("metric", "rps"),
+            ("target", "50"),
+            ("target-burst-capacity", "-1"),
+            ("window", "20s"),
+            ("panic-threshold-percentage", "150"),
+            ("metric-aggregation-algorithm", "weightedExponential"),
+        ]);
+        assert_eq!(problems, [""; 0]);
+        assert_eq!((policy.metric, policy.total, policy.target), (Metric::Rps, 50.0, 35.0));
+        assert_eq!(policy.burst_capacity, BurstCapacity::Unlimited);
+        assert_eq!((policy.stable_window, policy.panic_window), (Duration::from_secs(20), Duration::from_secs(2)));
+        assert_eq!(policy.panic_threshold, 1.5);
+        assert_eq!(policy.aggregation, Aggregation::WeightedExponential);
+    }
+
+    #[test]
+    fn what_is_not_of_requests_says_what_to_use_instead() {
+        let (_, problems) = policy(&[("class", "hpa.autoscaling.knative.dev"), ("metric", "cpu")]);
+        assert_eq!(
+            problems,
+            [
+                "autoscaling.knative.dev/class: \"hpa.autoscaling.knative.dev\" is not served: Rouse scales on requests: \
+                 use metric concurrency or rps with a target, or leave the workload to a HorizontalPodAutoscaler \
+                 without Rouse",
+                "autoscaling.knative.dev/metric: \"cpu\" is not measured: Rouse scales on requests: use metric \
+                 concurrency or rps with a target, or leave the workload to a HorizontalPodAutoscaler without Rouse",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_knative_lets_pass_by_mistake_is_refused() {
+        let (policy, problems) = policy(&[
+            ("class", "example.com/mine"),
+            ("target", "NaN"),
+            ("panic-window-percentage", "NaN"),
+            ("target-burst-capacity", "Inf"),
+            ("metric-aggregation-algorithm", "random"),
+        ]);
+        assert_eq!(
+            problems,
+            [
+                "autoscaling.knative.dev/class: \"example.com/mine\" is not served: the class must be \
+                 kpa.autoscaling.knative.dev",
+                "autoscaling.knative.dev/target: \"NaN\" is not a finite number",
+                "autoscaling.knative.dev/panic-window-percentage: \"NaN\" is not a finite number",
+                "autoscaling.knative.dev/target-burst-capacity: \"Inf\" is not a finite number",
+                "autoscaling.knative.dev/metric-aggregation-algorithm: \"random\" is not an aggregation: it must be \
+                 linear or weighted-exponential",
+            ]
+        );
+        assert_eq!(policy, Policy::default());
+    }
+
+    proptest! {
+        #[test]
+        fn a_target_never_exceeds_what_a_pod_can_carry(
+            container_concurrency in 0_u32..2_000,
+            target in 0.01_f64..5_000.0,
+            percentage in 1.0_f64..100.0,
+        ) {
+            let annotations = Annotations::from([
+                ("autoscaling.knative.dev/target".to_owned(), target.to_string()),
+                ("autoscaling.knative.dev/target-utilization-percentage".to_owned(), percentage.to_string()),
+            ]);
+            let config = AutoscalerConfig::default();
+            let mut found = Findings::default();
+            let scaling = Scaling::read(&annotations, &config, &mut found);
+            let policy = Policy::new(&scaling, &config, container_concurrency, &mut found);
+            prop_assert_eq!(found.problems, vec![]);
+            prop_assert!(policy.target >= MIN_TARGET && policy.target <= policy.total.max(MIN_TARGET));
+            prop_assert!(container_concurrency == 0 || policy.total <= f64::from(container_concurrency));
+        }
+    }
+}
