@@ -1,0 +1,28 @@
+//! Reports in, desired pods and route out. No runtime, no I/O, no clock: whoever calls says what time it is.
+//!
+//! From what is counted to what is asked of the platform, each step a module that stands on its own:
+//!
+//! | step | module |
+//! | --- | --- |
+//! | the reports of one workload, added up by second | [`collect`] |
+//! | two windows of seconds, averaged | [`load`], [`window`] |
+//! | how many pods that needs, and whether the burst capacity suffices | [`decide`], [`max_window`] |
+//! | bounds, and the route that follows | [`scale`] |
+//! | whether it serves, and the way to zero | [`activity`], [`to_zero`] |
+//!
+//! [`Engine`] holds all workloads and turns events into [`Action`]s by these steps. Each step is Knative's to the
+//! number, and says so where it is not.
+
+pub mod activity;
+pub mod collect;
+pub mod decide;
+pub mod engine;
+pub mod load;
+pub mod max_window;
+pub mod pods;
+mod reasons;
+pub mod scale;
+pub mod to_zero;
+pub mod window;
+
+pub use engine::{Action, Engine, EngineSettings, Explanation, StartAs, Status};
