@@ -1,0 +1,49 @@
+//! What a pod's neighbours ask its queue-proxy, on ports that no client reaches.
+
+use std::sync::Arc;
+
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+
+use crate::drain::Cause;
+use crate::serve::{Handler, Peer};
+use crate::{Body, Connections, Drain, Front};
+
+/// Answers `/wait-for-drain`, `/healthz` and `/metrics`.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Whose metrics.
+    pub front: Arc<Front>,
+    /// Which connections are counted.
+    pub connections: Connections,
+    /// What is waited for.
+    pub drain: Arc<Drain>,
+}
+
+impl Handler for Admin {
+    type Guard = ();
+
+    async fn handle(&self, request: Request<Incoming>, _peer: &Peer) -> Response<Body<()>> {
+        match request.uri().path() {
+            // The app's preStop hook: the app is told to end only when this answers.
+            "/wait-for-drain" => {
+                self.drain.begin(Cause::Hook);
+                self.drain.done().await;
+                Response::new(Body::full("drained"))
+            }
+            "/healthz" => Response::new(Body::full("ok")),
+            "/metrics" => {
+                let mut response = Response::new(Body::full(self.front.metrics(&self.connections)));
+                let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+                response.headers_mut().insert(CONTENT_TYPE, kind);
+                response
+            }
+            _ => {
+                let mut response = Response::new(Body::full("not found"));
+                *response.status_mut() = StatusCode::NOT_FOUND;
+                response
+            }
+        }
+    }
+}

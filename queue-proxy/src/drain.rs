@@ -1,0 +1,100 @@
+//! Draining: how a pod leaves without failing anyone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use crate::{Connections, Front};
+
+/// Ends one pod's service in order: probes fail, clients are turned away with their next response, everything that
+/// still comes is served; it is over when nothing is in flight and no client can come any more.
+#[derive(Debug)]
+pub struct Drain {
+    front: Arc<Front>,
+    connections: Connections,
+    /// How long after the last new direct connection another one may come.
+    quiet: Duration,
+    started: parking_lot::Mutex<Option<Started>>,
+    changed: Notify,
+}
+
+/// What began a drain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The process was told to end: there is no way back.
+    Signal,
+    /// The app's preStop hook asked: either the pod ends, or only the app is restarted and will be back.
+    Hook,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Started {
+    at: Instant,
+    cause: Cause,
+}
+
+impl Drain {
+    /// A drain that has not begun, of a pod's `front` and its `connections`.
+    pub fn new(front: Arc<Front>, connections: Connections, quiet: Duration) -> Arc<Drain> {
+        let (started, changed) = (parking_lot::Mutex::new(None), Notify::new());
+        Arc::new(Drain { front, connections, quiet, started, changed })
+    }
+
+    /// Begins to drain, if it has not begun yet.
+    pub fn begin(&self, cause: Cause) {
+        let mut started = self.started.lock();
+        match &mut *started {
+            Some(started) if cause == Cause::Signal => started.cause = cause,
+            Some(_) => {}
+            None => {
+                *started = Some(Started { at: Instant::now(), cause });
+                self.front.set_draining(true);
+                self.connections.turn_all_away();
+            }
+        }
+        drop(started);
+        self.changed.notify_waiters();
+    }
+
+    /// The app, which had not been ready, is again. If it was its preStop hook that began the drain then only the app
+    /// was restarted: the pod is back.
+    pub fn app_came_back(&self) {
+        let mut started = self.started.lock();
+        if started.is_some_and(|started| started.cause == Cause::Hook) {
+            *started = None;
+            self.front.set_draining(false);
+            self.connections.turn_away_no_more();
+        }
+    }
+
+    /// Waits until the pod is drained. Cancel-safe.
+    pub async fn done(&self) {
+        loop {
+            let changed = self.changed.notified();
+            let started = *self.started.lock();
+            let Some(started) = started else {
+                changed.await;
+                continue;
+            };
+            self.front.gate().empty().await;
+            match self.quiet_until(started.at) {
+                Some(until) if until > Instant::now() => sleep_until(until).await,
+                _ if self.front.gate().inside() == (0, 0) => return,
+                _ => {}
+            }
+        }
+    }
+
+    /// Until when a new direct connection may come. Not at all to a pod that only activators have used: they know that
+    /// it is going.
+    fn quiet_until(&self, started: Instant) -> Option<Instant> {
+        let direct = self.connections.direct();
+        match direct.last {
+            Some(last) => Some(last.max(started) + self.quiet),
+            None if direct.activator_seen => None,
+            None => Some(started + self.quiet),
+        }
+    }
+}

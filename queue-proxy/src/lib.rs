@@ -1,0 +1,37 @@
+//! One pod's front: count, limit, forward, probe, drain, report.
+//!
+//! The same library stands in front of a pod as the `queue-proxy` binary (beside every pod on Kubernetes) and inside
+//! `rouse` (on one machine, without an extra hop). The activator is built from the same parts.
+
+pub mod admin;
+pub mod answer;
+pub mod body;
+pub mod clock;
+pub mod count;
+pub mod deadline;
+pub mod drain;
+pub mod forward;
+mod forwarded;
+pub mod front;
+pub mod gate;
+pub mod headers;
+pub mod metrics;
+pub mod net;
+mod preface;
+pub mod probe;
+pub mod probe_json;
+pub mod serve;
+pub mod settings;
+pub mod upstream;
+
+pub use answer::{Form, Refusal};
+pub use body::{Body, BodyError};
+pub use clock::Clock;
+pub use count::Counter;
+pub use deadline::{Deadlines, Timeouts};
+pub use drain::Drain;
+pub use forward::{Cause, NotForwarded, forward};
+pub use front::{Counted, Front};
+pub use gate::{Admission, Gate, LineFull};
+pub use serve::{Connections, Direct, Handler, Peer};
+pub use upstream::Upstream;
