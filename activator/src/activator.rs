@@ -1,0 +1,128 @@
+//! All workloads of one activator.
+
+use std::sync::Arc;
+
+use config::link::Up;
+use config::{Failure, Pod, Workload, WorkloadId};
+use queue_proxy::{Clock, Front};
+
+use crate::board::Board;
+use crate::gateway::{Door, Gateway};
+use crate::hold::HoldLimits;
+use crate::news::{News, Wake};
+use crate::routes::Routes;
+use crate::snapshot::Snapshot;
+
+/// Stands in front of all pods of all workloads: holds requests while no pod can take one, and hands each to a pod the
+/// moment one can.
+///
+/// It is told of workloads and pods, and it is asked for reports; it asks nobody itself.
+#[derive(Debug)]
+pub struct Activator {
+    name: Arc<str>,
+    clock: Clock,
+    limits: HoldLimits,
+    news: Arc<News>,
+    routes: Routes,
+}
+
+impl Activator {
+    /// An activator that reports as `name` and holds at most `limits` for each workload.
+    pub fn new(name: &str, clock: Clock, limits: HoldLimits) -> Arc<Activator> {
+        let (news, routes) = (Arc::default(), Routes::default());
+        Arc::new(Activator { name: name.into(), clock, limits, news, routes })
+    }
+
+    /// Takes note of a workload that is new or changed. The gates of its pods must have been changed before, for this
+    /// fills slots that they have more.
+    pub fn set_workload(&self, workload: &Workload) {
+        let Workload { id, policy, serving, hosts } = workload;
+        let board = match self.routes.by_id(id) {
+            Some(board) => {
+                board.set_serving(serving, policy.mode);
+                board
+            }
+            None => Board::new(id.clone(), self.clock, self.limits, Arc::clone(&self.news), serving, policy.mode),
+        };
+        self.routes.set(&board, hosts);
+    }
+
+    /// Forgets a workload. Requests that wait for it are answered with 503; what runs in its pods goes on.
+    pub fn remove_workload(&self, id: &WorkloadId) {
+        if let Some(board) = self.routes.remove(id) {
+            board.close();
+        }
+    }
+
+    /// Takes note of a pod that is new or changed; its workload must be known. One that is gone is forgotten when its
+    /// last report has been taken.
+    pub fn set_pod(&self, pod: &Pod, front: &Arc<Front>) {
+        match self.routes.by_id(&pod.workload) {
+            Some(board) => board.set_pod(pod, front),
+            None => tracing::debug!(pod = %pod.id, workload = %pod.workload, "Pod of an unknown workload"),
+        }
+    }
+
+    /// Takes note of why a workload can have no ready pod, or that this is over. While it can have none and has none,
+    /// requests are answered with 503 and [`Failure::word`].
+    pub fn set_failure(&self, id: &WorkloadId, failure: Option<&Failure>) {
+        if let Some(board) = self.routes.by_id(id) {
+            board.set_failure(failure);
+        }
+    }
+
+    /// Sets how many requests may be open before a report is due at once.
+    pub fn set_watermark(&self, id: &WorkloadId, watermark: u32) {
+        if let Some(board) = self.routes.by_id(id) {
+            board.with(|state| state.ledger.set_watermark(watermark));
+        }
+    }
+
+    /// Serves a port that all workloads share: the request's host says which one is meant.
+    pub fn gateway(self: &Arc<Activator>) -> Gateway {
+        Gateway::new(Arc::clone(self))
+    }
+
+    /// Serves one workload's own port, whatever the host.
+    pub fn door(self: &Arc<Activator>, id: &WorkloadId) -> Door {
+        Door::new(Arc::clone(self), id.clone())
+    }
+
+    /// What is known of one workload now.
+    pub fn snapshot(&self, id: &WorkloadId) -> Option<Snapshot> {
+        self.routes.by_id(id).map(|board| board.snapshot())
+    }
+
+    /// Resolves when some report is due at once: [`Activator::take_reports`] has it. Cancel
+    /// safe; for one listener.
+    pub async fn news(&self) {
+        self.news.urgent().await;
+    }
+
+    /// Moves the reports that are due to `out`: this activator's own, which count what it holds, and those of the
+    /// pods' gates. With `urgent_only`, of the workloads whose report is due at once; else of all that are busy, to be
+    /// called at each whole second.
+    ///
+    /// A workload that fell idle says so once and is then silent.
+    pub fn take_reports(&self, urgent_only: bool, out: &mut Vec<Up>) {
+        for board in self.news.take_urgent().iter().filter_map(std::sync::Weak::upgrade) {
+            board.report(&self.name, true, out);
+        }
+        if urgent_only {
+            return;
+        }
+        let mut busy = self.news.take_busy();
+        busy.retain(|board| board.upgrade().is_some_and(|board| board.report_second(&self.name, out)));
+        self.news.stay(busy);
+    }
+
+    /// Moves out the wakes from zero since the last call, the oldest first; at most
+    /// [`config::bounds::WAKES_KEPT`].
+    pub fn take_wakes(&self) -> Vec<Wake> {
+        self.news.take_wakes()
+    }
+
+    pub(crate) fn routes(&self) -> &Routes {
+        &self.routes
+    }
+}

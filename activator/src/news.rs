@@ -1,0 +1,94 @@
+//! Which workloads have something to report.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+
+use config::{Time, WorkloadId, bounds};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::board::Board;
+use crate::ledger::Due;
+
+/// The lists of boards to ask for reports. A board is on each at most once, so they are as long as there are busy
+/// workloads at most; an idle workload is on none and costs nothing.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    lists: Mutex<Lists>,
+    urgent: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Lists {
+    // Weak, because boards know their news.
+    busy: Vec<Weak<Board>>,
+    urgent: Vec<Weak<Board>>,
+    wakes: VecDeque<Wake>,
+}
+
+/// Requests found no ready pod, waited, and were handed to one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wake {
+    /// Whose requests.
+    pub workload: WorkloadId,
+    /// When the first of them began to wait.
+    pub held_at: Time,
+    /// When the first was handed to a pod.
+    pub released_at: Time,
+    /// How many waited then.
+    pub requests: usize,
+}
+
+impl News {
+    /// Puts the board on the lists it is due on.
+    #[inline]
+    pub(crate) fn tell(&self, board: &Arc<Board>, due: Due) {
+        if due != Due::default() {
+            self.add(board, due);
+        }
+    }
+
+    #[cold]
+    fn add(&self, board: &Arc<Board>, due: Due) {
+        let mut lists = self.lists.lock();
+        if due.listed {
+            lists.busy.push(Arc::downgrade(board));
+        }
+        if due.urgent {
+            lists.urgent.push(Arc::downgrade(board));
+            drop(lists);
+            self.urgent.notify_one();
+        }
+    }
+
+    /// Remembers a wake; the oldest is forgotten when nobody asks.
+    pub(crate) fn woke(&self, wake: Wake) {
+        let mut lists = self.lists.lock();
+        if lists.wakes.len() == bounds::WAKES_KEPT {
+            lists.wakes.pop_front();
+        }
+        lists.wakes.push_back(wake);
+    }
+
+    /// Resolves when a report is due at once. Cancel safe.
+    pub(crate) async fn urgent(&self) {
+        self.urgent.notified().await;
+    }
+
+    pub(crate) fn take_urgent(&self) -> Vec<Weak<Board>> {
+        std::mem::take(&mut self.lists.lock().urgent)
+    }
+
+    pub(crate) fn take_busy(&self) -> Vec<Weak<Board>> {
+        std::mem::take(&mut self.lists.lock().busy)
+    }
+
+    /// Puts back boards that stay busy.
+    pub(crate) fn stay(&self, mut boards: Vec<Weak<Board>>) {
+        self.lists.lock().busy.append(&mut boards);
+    }
+
+    pub(crate) fn take_wakes(&self) -> Vec<Wake> {
+        std::mem::take(&mut self.lists.lock().wakes).into()
+    }
+}

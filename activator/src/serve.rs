@@ -1,0 +1,100 @@
+//! The way of one request: hold, hand over, and try again where that is safe.
+
+use std::sync::Arc;
+
+use config::bounds;
+use http::{Request, Response, StatusCode, Version};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use queue_proxy::{Body, Deadlines, Form, NotForwarded, Refusal, forward};
+use tokio::time::Instant;
+
+use crate::board::{Admission, Arrival, Board};
+use crate::hold::HoldError;
+
+const UNKNOWN_HOST: Refusal = Refusal::now(StatusCode::NOT_FOUND, "unknown-host", "no service has this host");
+
+/// Answers a request for `board`'s workload; none is a host that nobody knows.
+///
+/// Dropping the future, as happens when the client leaves, gives back at once whatever place or slot it has.
+// Not an `async fn`: that would keep the request twice, as its argument and as its variable.
+pub(crate) fn serve(
+    board: Option<Arc<Board>>,
+    request: Request<Incoming>,
+) -> impl Future<Output = Response<Body<Admission>>> + Send {
+    let form = Form::of(request.headers());
+    let bytes = bytes_while_held(&request);
+    async move {
+        let arrived = board.ok_or(UNKNOWN_HOST).and_then(|board| {
+            // Here and not before, so that a future that is never polled was never there.
+            board.arrive(Instant::now(), bytes).map_err(HoldError::refusal)
+        });
+        let (arrival, deadlines) = match arrived {
+            Ok(arrived) => arrived,
+            Err(refusal) => return refusal.answer(form),
+        };
+        let admission = match arrival {
+            Arrival::Admitted(admission) => admission,
+            Arrival::Held(place) => match place.wait(deadlines.response_start()).await {
+                Ok(admission) => admission,
+                Err(error) => return error.refusal().answer(form),
+            },
+        };
+        // Boxed, because it needs far more room than waiting does, and thousands may wait.
+        let forwarded = Box::pin(hand_over(request, bytes, admission, deadlines)).await;
+        forwarded.unwrap_or_else(|refusal| refusal.answer(form))
+    }
+}
+
+/// Forwards to the pod of `admission`, and to others as long as the app cannot have seen the request.
+async fn hand_over(
+    mut request: Request<Incoming>,
+    bytes: usize,
+    mut admission: Admission,
+    deadlines: Deadlines,
+) -> Result<Response<Body<Admission>>, Refusal> {
+    let mut tries = 1;
+    loop {
+        let upstream = Arc::clone(admission.front().upstream());
+        let NotForwarded { guard, cause, request: unseen } =
+            match forward(&upstream, request, admission, deadlines).await {
+                Ok(response) => return Ok(response),
+                Err(not_forwarded) => not_forwarded,
+            };
+        let (Some(unseen), true) = (unseen, tries < bounds::FORWARD_TRIES) else { return Err(cause.refusal()) };
+        tries += 1;
+        request = *unseen;
+        let place = Board::again(guard, bytes).map_err(HoldError::refusal)?;
+        admission = place.wait(deadlines.response_start()).await.map_err(HoldError::refusal)?;
+    }
+}
+
+/// What a request's body may occupy while nobody reads it: all of it, up to what its connection buffers unasked.
+fn bytes_while_held(request: &Request<Incoming>) -> usize {
+    let most = match request.version() {
+        Version::HTTP_2 => bounds::H2_STREAM_WINDOW as usize,
+        _ => bounds::HEADER_BYTES,
+    };
+    let size = request.body().size_hint().upper();
+    size.and_then(|size| usize::try_from(size).ok()).map_or(most, |size| size.min(most))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size of what `make` returns, without a request to make it of.
+    fn size_of_future<F, R>(_: F) -> usize
+    where
+        F: Fn(Option<Arc<Board>>, Request<Incoming>) -> R,
+    {
+        size_of::<R>()
+    }
+
+    #[test]
+    fn a_request_that_waits_needs_little_memory() {
+        let request = size_of::<Request<Incoming>>();
+        let size = size_of_future(serve);
+        assert!(size <= 704, "{size} bytes, {request} of which are the request");
+    }
+}
