@@ -1,0 +1,134 @@
+//! The admin port: `/healthz`, `/metrics`, `/v1/workloads` and `/v1/workloads/NAMESPACE/KIND/NAME`.
+
+use std::sync::Arc;
+
+use activator::{Activator, Snapshot};
+use autoscaler::Engine;
+use config::{PodState, WorkloadId};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use metrics_exporter_prometheus::PrometheusHandle;
+use parking_lot::Mutex;
+use queue_proxy::{Body, Clock, Handler, Peer};
+use serde_json::{Value, json};
+
+use crate::exposition;
+
+/// Answers for the engine and the activator of one process.
+#[derive(Clone)]
+pub struct Admin {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Arc<Mutex<Engine>>,
+    activator: Arc<Activator>,
+    clock: Clock,
+    metrics: PrometheusHandle,
+}
+
+impl Admin {
+    /// An admin port over these.
+    pub fn new(
+        engine: Arc<Mutex<Engine>>,
+        activator: Arc<Activator>,
+        clock: Clock,
+        metrics: PrometheusHandle,
+    ) -> Admin {
+        Admin { inner: Arc::new(Inner { engine, activator, clock, metrics }) }
+    }
+
+    fn answer(&self, method: &Method, path: &str) -> Response<Body<()>> {
+        if method != Method::GET && method != Method::HEAD {
+            return plain(StatusCode::METHOD_NOT_ALLOWED, "GET only\n".to_owned());
+        }
+        match path {
+            "/healthz" => plain(StatusCode::OK, "ok\n".to_owned()),
+            "/metrics" => plain(StatusCode::OK, self.metrics()),
+            "/v1/workloads" => json_answer(&self.workloads()),
+            _ => match path.strip_prefix("/v1/workloads/").map(str::parse::<WorkloadId>) {
+                Some(Ok(id)) => match self.explain(&id) {
+                    Some(explained) => json_answer(&explained),
+                    None => plain(StatusCode::NOT_FOUND, format!("no workload {id}\n")),
+                },
+                Some(Err(error)) => plain(StatusCode::BAD_REQUEST, format!("{error}\n")),
+                None => plain(StatusCode::NOT_FOUND, "there is /healthz, /metrics and /v1/workloads\n".to_owned()),
+            },
+        }
+    }
+
+    /// The engine's line about each workload, with the requests that are open now rather than when last reported.
+    fn workloads(&self) -> Value {
+        let mut lines: Vec<_> = self.inner.engine.lock().status().collect();
+        for line in &mut lines {
+            if let Some(seen) = self.inner.activator.snapshot(&line.workload) {
+                line.open = u64::from(seen.open);
+            }
+        }
+        json!({ "workloads": lines })
+    }
+
+    /// The engine's explanation, with what the activator knows of requests and pods.
+    fn explain(&self, id: &WorkloadId) -> Option<Value> {
+        let explained = self.inner.engine.lock().explain(self.inner.clock.now(), id)?;
+        let mut answer = json!(explained);
+        if let Some(seen) = self.inner.activator.snapshot(id) {
+            answer["state"] = answer["to_zero"]["state"].clone();
+            answer["held"] = json!(seen.held);
+            answer["held_bytes"] = json!(seen.held_bytes);
+            answer["open"] = json!(seen.open);
+            answer["running"] = running(&seen);
+        }
+        Some(answer)
+    }
+
+    /// Everything counted, as Prometheus text. Gauges are read now, so that nothing is kept up to date for nobody.
+    fn metrics(&self) -> String {
+        let lines: Vec<_> = self.inner.engine.lock().status().collect();
+        for line in lines {
+            exposition::workload(&line, self.inner.activator.snapshot(&line.workload).as_ref());
+        }
+        self.inner.metrics.run_upkeep();
+        self.inner.metrics.render()
+    }
+}
+
+impl Handler for Admin {
+    type Guard = ();
+
+    async fn handle(&self, request: Request<Incoming>, _peer: &Peer) -> Response<Body<()>> {
+        self.answer(request.method(), request.uri().path())
+    }
+}
+
+fn running(seen: &Snapshot) -> Value {
+    // A pod that is gone stays with the activator until its last report was taken; people need not see it.
+    seen.pods
+        .iter()
+        .filter(|pod| pod.state != PodState::Gone)
+        .map(|pod| {
+            json!({
+                "id": pod.id,
+                "address": pod.address.to_string(),
+                "state": pod.state,
+                "in_flight": pod.in_flight,
+                "waiting": pod.waiting,
+            })
+        })
+        .collect()
+}
+
+fn plain(status: StatusCode, text: String) -> Response<Body<()>> {
+    answer(status, "text/plain; charset=utf-8", text)
+}
+
+fn json_answer(value: &Value) -> Response<Body<()>> {
+    answer(StatusCode::OK, "application/json", format!("{value}\n"))
+}
+
+fn answer(status: StatusCode, kind: &'static str, text: String) -> Response<Body<()>> {
+    let mut response = Response::new(Body::full(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}

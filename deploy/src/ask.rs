@@ -1,0 +1,207 @@
+//! `rouse status` and `rouse explain`: ask a running instance what it does and why.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use clap::ValueEnum;
+use config::WorkloadId;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+
+/// How an answer is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// A table, for people.
+    #[default]
+    Table,
+    /// The instance's own answer.
+    Json,
+}
+
+/// A line for each workload of the instance behind `admin`.
+///
+/// # Errors
+/// When no instance answers there.
+pub async fn status(admin: SocketAddr, output: Output) -> anyhow::Result<String> {
+    let answer = get(admin, "/v1/workloads").await?;
+    Ok(match output {
+        Output::Json => format!("{answer:#}\n"),
+        Output::Table => status_table(&answer),
+    })
+}
+
+/// Why `workload` has the pods it has.
+///
+/// # Errors
+/// When no instance answers there, or it has no such workload; the message names those it has.
+pub async fn explain(admin: SocketAddr, workload: &WorkloadId, output: Output) -> anyhow::Result<String> {
+    let all = get(admin, "/v1/workloads").await?;
+    let known: Vec<&str> = list(&all["workloads"]).filter_map(|line| line["workload"].as_str()).collect();
+    let Some(id) = find(&known, workload) else {
+        bail!(
+            "no workload {workload}; there is {}",
+            if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+        );
+    };
+    let answer = get(admin, &format!("/v1/workloads/{id}")).await?;
+    Ok(match output {
+        Output::Json => format!("{answer:#}\n"),
+        Output::Table => explanation(&answer),
+    })
+}
+
+/// The id that is meant: exact, or the only one of that namespace and name if its kind was left out.
+fn find<'a>(known: &[&'a str], wanted: &WorkloadId) -> Option<&'a str> {
+    let exact = wanted.to_string();
+    known.iter().copied().find(|id| *id == exact).or_else(|| {
+        let mut alike = known.iter().copied().filter(|id| {
+            id.parse::<WorkloadId>().is_ok_and(|id| id.namespace() == wanted.namespace() && id.name() == wanted.name())
+        });
+        alike.next().filter(|_| wanted.kind() == WorkloadId::DEFAULT_KIND && alike.next().is_none())
+    })
+}
+
+async fn get(admin: SocketAddr, path: &str) -> anyhow::Result<Value> {
+    let stream = TcpStream::connect(admin)
+        .await
+        .with_context(|| format!("no rouse answers on {admin} (is it running? --admin says where)"))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let driver = tokio::spawn(connection);
+    let request = http::Request::get(path).header(http::header::HOST, admin.to_string()).body(Empty::<Bytes>::new())?;
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    let body = response.into_body().collect().await?.to_bytes();
+    driver.abort();
+    if !status.is_success() {
+        bail!("{admin}{path}: {status}: {}", String::from_utf8_lossy(&body).trim());
+    }
+    serde_json::from_slice(&body).with_context(|| format!("{admin}{path} did not answer in JSON"))
+}
+
+fn status_table(answer: &Value) -> String {
+    let mut rows =
+        vec![["WORKLOAD", "STATE", "PODS", "STARTING", "DRAINING", "OPEN", "ROUTE", "REASON"].map(String::from)];
+    for line in list(&answer["workloads"]) {
+        rows.push([
+            text(&line["workload"]),
+            text(&line["state"]),
+            format!("{}/{}", text(&line["pods"]["ready"]), text(&line["asked"])),
+            text(&line["pods"]["starting"]),
+            text(&line["pods"]["draining"]),
+            text(&line["open"]),
+            text(&line["route"]),
+            text(&line["failure"]),
+        ]);
+    }
+    table(&rows)
+}
+
+fn explanation(answer: &Value) -> String {
+    let mut out = String::new();
+    let load = &answer["load"];
+    let mut line = |what: &str, is: String| writeln!(out, "{what:<12}{is}").expect("a String takes any text");
+    line("workload", text(&answer["workload"]));
+    line("state", format!("{}: {}", text(&answer["to_zero"]["state"]), text(&answer["to_zero"]["because"])));
+    line(
+        "pods",
+        format!(
+            "{} asked; {} ready, {} starting, {} draining",
+            text(&answer["asked"]),
+            text(&answer["pods"]["ready"]),
+            text(&answer["pods"]["starting"]),
+            text(&answer["pods"]["draining"]),
+        ),
+    );
+    line(
+        "load",
+        format!(
+            "{} {} stable, {} panic{}; target {} a pod; {} open, {} held",
+            text(&load["metric"]),
+            number(&load["stable"]),
+            number(&load["panic"]),
+            if answer["panicking"] == true { " (in panic)" } else { "" },
+            number(&answer["policy"]["target"]),
+            text(&load["open"]),
+            text(&answer["held"]),
+        ),
+    );
+    line("route", format!("{}; excess burst capacity {}", text(&answer["route"]), text(&answer["excess_burst"])));
+    if !answer["failure"].is_null() {
+        line("failure", format!("{}: {}", text(&answer["failure"]["reason"]), text(&answer["failure"]["detail"])));
+    }
+    for pod in list(&answer["running"]) {
+        let at = text(&pod["address"]);
+        line(
+            "pod",
+            format!("{} {} at {at}, {} in flight", text(&pod["id"]), text(&pod["state"]), text(&pod["in_flight"])),
+        );
+    }
+    for decided in list(&answer["decisions"]) {
+        let decision = &decided["decision"];
+        let wanted = text(&decision["desired"]);
+        line(
+            "decision",
+            format!("{} s ago, {} times: {wanted} pods", number(&decided["seconds_ago"]), text(&decided["times"])),
+        );
+        for reason in list(&decision["reasons"]) {
+            line("", format!("  {}: {}", text(&reason["rule"]), text(&reason["because"])));
+        }
+    }
+    out
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+/// A JSON scalar as a word; what is missing is a dash.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A number with at most two digits behind the point.
+fn number(value: &Value) -> String {
+    value.as_f64().map_or_else(|| text(value), |number| ((number * 100.0).round() / 100.0).to_string())
+}
+
+/// Columns as wide as their widest cell.
+fn table<const N: usize>(rows: &[[String; N]]) -> String {
+    let widths: [usize; N] =
+        std::array::from_fn(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0));
+    let mut out = String::new();
+    for row in rows {
+        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        out.push_str(cells.join("  ").trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_may_be_left_out_while_the_name_is_clear() {
+        let known = ["default/Service/greeter", "default/Deployment/hello", "default/StatefulSet/hello"];
+        let find = |text: &str| find(&known, &text.parse().unwrap());
+        assert_eq!(find("greeter"), Some("default/Service/greeter"));
+        assert_eq!(find("hello"), Some("default/Deployment/hello"), "an exact name wins");
+        assert_eq!(find("default/StatefulSet/hello"), Some("default/StatefulSet/hello"));
+        assert_eq!(find("other/greeter"), None);
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [["A", "B"].map(String::from), ["long", "x"].map(String::from)];
+        assert_eq!(table(&rows), "A     B\nlong  x\n");
+    }
+}

@@ -1,0 +1,6 @@
+//! Bad input to the `rouse` command, each with the message that the user sees.
+
+mod files;
+mod ports;
+mod rouse;
+mod workloads;

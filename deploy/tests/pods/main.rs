@@ -1,0 +1,6 @@
+//! Stories of pods: of their shim, as processes, and in memory.
+
+mod fleet;
+mod heard;
+mod local;
+mod shim;
