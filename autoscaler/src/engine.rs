@@ -101,7 +101,7 @@ impl Engine {
     pub fn up(&mut self, now: Time, frame: Up) {
         match frame {
             // Pods are known from the platform, activators from the driver.
-            Up::Hello { .. } => {}
+            Up::Hello { .. } | Up::State { .. } | Up::Heartbeat { .. } => {}
             Up::Report { reporter, workload, report } => {
                 self.with(now, &workload, |scaled, out| scaled.report(now, &reporter, &report, out));
             }

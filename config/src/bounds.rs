@@ -118,3 +118,42 @@ pub const PLATFORM_RETRY_FIRST: Duration = Duration::from_millis(100);
 
 /// Longest pause before a platform call that failed is tried again: late by at most this once it works.
 pub const PLATFORM_RETRY_SLOWEST: Duration = Duration::from_secs(10);
+
+/// How long either side of a Link may be silent before it says that it lives. Rare, because all are idle most of the
+/// time; a process that dies is noticed at once, by its connection.
+pub const LINK_HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// Heartbeats missed after which a Link is dead.
+pub const LINK_DEAD_AFTER: u32 = 3;
+
+/// Bytes of one frame of a Link: a workload's thousand pods fit, a stranger's gigabyte does not.
+pub const LINK_FRAME_BYTES: usize = 1 << 20;
+
+/// First pause before a Link that broke is opened again, jittered; doubles up to [`LINK_RETRY_SLOWEST`].
+pub const LINK_RETRY_FIRST: Duration = Duration::from_millis(20);
+
+/// Longest pause before a Link that broke is opened again: the autoscaler is back in a reporter's view within this.
+pub const LINK_RETRY_SLOWEST: Duration = Duration::from_secs(1);
+
+/// Reports that a reporter keeps to send them (again): a minute of a thousand busy workloads. The oldest go first.
+pub const LINK_OUTBOX: usize = 65_536;
+
+/// Frames that wait to be written to one reporter. One that reads slower than that is cut off and starts anew.
+pub const LINK_DOWN_FRAMES: usize = 4_096;
+
+/// Links that one autoscaler serves.
+pub const LINKS: usize = 100_000;
+
+/// How long after its start an autoscaler waits for pods to speak before it takes those that have not for gone: a list
+/// that shrinks right after a gap is not believed.
+pub const SYNC_AFTER: Duration = Duration::from_secs(10);
+
+/// Bytes of a request's body that an activator keeps to offer it to another pod; a larger one waits for the pod's
+/// `100 Continue`.
+pub const REPLAY_BYTES: usize = 16 << 10;
+
+/// How long a request that may be refused waits at a pod for a slot: about as long as it would take to come back.
+pub const MAY_REFUSE_WAIT: Duration = Duration::from_millis(20);
+
+/// One request that may be refused may wait at a pod for each this many slots, and at least one.
+pub const SLOTS_PER_MAY_REFUSE_PLACE: u32 = 10;

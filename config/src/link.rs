@@ -5,7 +5,9 @@
 
 use std::net::SocketAddr;
 
-use crate::{Failure, Pod, PodId, Report, Serving, Time, WorkloadId};
+use std::time::Duration;
+
+use crate::{Failure, Mode, Pod, PodId, PodState, Report, Serving, Time, WorkloadId};
 
 /// Who reports.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,10 +25,27 @@ pub enum Up {
     Hello {
         /// Who speaks.
         reporter: Reporter,
+        /// Drawn once by each process, so that a reporter that came back is told from one that was restarted: the
+        /// numbers of its reports start anew.
+        incarnation: u64,
         /// The workload it serves; an activator serves all.
         workload: Option<WorkloadId>,
         /// Where it serves.
         address: SocketAddr,
+        /// What time it is there: clocks differ between machines.
+        at: Time,
+    },
+    /// How the pod is, by its own probe and drain. Said after `Hello` and at each change.
+    State {
+        /// Which pod.
+        pod: PodId,
+        /// How it is: starting, ready or draining.
+        state: PodState,
+    },
+    /// Nothing is new; the Link lives.
+    Heartbeat {
+        /// What time it is there.
+        at: Time,
     },
     /// What one counter of the reporter saw in one interval.
     Report {
@@ -49,6 +68,17 @@ pub enum Up {
 /// From the autoscaler to a reporter.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Down {
+    /// The answer to `Hello`.
+    Welcome {
+        /// Drawn once by each autoscaler: of one that the reporter has not met before it wants all that is kept, for it
+        /// has no windows yet; else only what was not acknowledged.
+        incarnation: u64,
+        /// A side that has said nothing for this long sends a heartbeat; one that has said nothing for
+        /// [`crate::bounds::LINK_DEAD_AFTER`] times as long is dead.
+        heartbeat: Duration,
+    },
+    /// Nothing is new; the Link lives.
+    Heartbeat,
     /// All reports up to this one arrived; the reporter may forget them.
     Ack {
         /// The last report's number.
@@ -70,6 +100,25 @@ pub enum Down {
         /// Whether it is to end as well.
         go: bool,
     },
+    /// To activators: the workload is new, or is served otherwise than before.
+    Workload {
+        /// Which workload.
+        workload: WorkloadId,
+        /// Limits and timeouts.
+        serving: Serving,
+        /// Which algorithms serve it.
+        mode: Mode,
+        /// The host names it answers to.
+        hosts: Vec<String>,
+    },
+    /// To activators: the workload is no more.
+    WorkloadGone {
+        /// Which workload.
+        workload: WorkloadId,
+    },
+    /// To activators: all that the autoscaler knows was said. A workload or pod that was not named since `Welcome` is
+    /// no more. Until this comes, what an activator knew before stays in use.
+    Synced,
     /// To activators: how the pods of a workload changed.
     Pods {
         /// Whose pods.

@@ -21,6 +21,8 @@ pub struct Serving {
     pub readiness: Option<Probe>,
     /// How long an ending pod may take to finish what it has.
     pub termination_grace: Duration,
+    /// Paths that load balancers ask for (`rouse.dev/ignore-paths`): answered at zero, and never counted as load.
+    pub ignore_paths: Vec<String>,
 }
 
 impl Default for Serving {
@@ -33,6 +35,7 @@ impl Default for Serving {
             protocol: Protocol::Http1,
             readiness: None,
             termination_grace: Duration::from_secs(300),
+            ignore_paths: Vec::new(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The one place where this process's clock becomes a [`Time`].
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use config::Time;
 use tokio::time::Instant;
 
@@ -7,12 +9,21 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: Instant,
+    /// What time it was then.
+    started: Time,
 }
 
 impl Clock {
     /// A clock that starts at [`Time::ZERO`] now.
     pub fn start() -> Clock {
-        Clock { origin: Instant::now() }
+        Clock { origin: Instant::now(), started: Time::ZERO }
+    }
+
+    /// A clock that says how long ago 1970 began, as far as this machine knows now; later corrections of the machine's
+    /// clock do not move it. Processes that exchange times use it.
+    pub fn wall() -> Clock {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Clock { origin: Instant::now(), started: Time::ZERO + since_1970 }
     }
 
     /// What time it is.
@@ -24,11 +35,11 @@ impl Clock {
     /// The time at `instant`; instants before the clock's start are its origin.
     #[inline]
     pub fn time_of(&self, instant: Instant) -> Time {
-        Time::ZERO + instant.saturating_duration_since(self.origin)
+        self.started + instant.saturating_duration_since(self.origin)
     }
 
     /// The instant at `time`, to sleep until.
     pub fn instant_of(&self, time: Time) -> Instant {
-        self.origin + time.since(Time::ZERO)
+        self.origin + time.since(self.started)
     }
 }

@@ -21,6 +21,10 @@ use crate::forwarded;
 /// of no use to clients.
 pub const MAY_REFUSE: HeaderName = HeaderName::from_static("rouse-may-refuse");
 
+/// Marks a 503 by which a pod gives a request back that it has not admitted and its app has not seen: the activator
+/// offers it again. Never passed on.
+pub const REFUSED: HeaderName = HeaderName::from_static("rouse-refused");
+
 /// Names the probe that a request is; its value names who is to answer (`queue`: the queue-proxy). Knative's.
 pub const NETWORK_PROBE: HeaderName = HeaderName::from_static("k-network-probe");
 

@@ -105,6 +105,7 @@ impl Reader {
             protocol: self.protocol(),
             readiness: self.readiness(),
             termination_grace: defaults.termination_grace,
+            ignore_paths: defaults.ignore_paths,
         }
     }
 
