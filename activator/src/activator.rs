@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use config::link::Up;
-use config::{Failure, Pod, Workload, WorkloadId};
+use config::{Failure, Mode, Pod, Serving, Workload, WorkloadId};
+use queue_proxy::net::Network;
 use queue_proxy::{Clock, Front};
 
 use crate::board::Board;
@@ -12,6 +13,7 @@ use crate::hold::HoldLimits;
 use crate::news::{News, Wake};
 use crate::routes::Routes;
 use crate::snapshot::Snapshot;
+use crate::sync::Sync;
 
 /// Stands in front of all pods of all workloads: holds requests while no pod can take one, and hands each to a pod the
 /// moment one can.
@@ -22,27 +24,38 @@ pub struct Activator {
     name: Arc<str>,
     clock: Clock,
     limits: HoldLimits,
+    network: Network,
     news: Arc<News>,
     routes: Routes,
+    pub(crate) sync: Sync,
 }
 
 impl Activator {
     /// An activator that reports as `name` and holds at most `limits` for each workload.
     pub fn new(name: &str, clock: Clock, limits: HoldLimits) -> Arc<Activator> {
+        Activator::with_network(name, clock, limits, Network::default())
+    }
+
+    /// An activator that reaches remote pods by `network`.
+    pub fn with_network(name: &str, clock: Clock, limits: HoldLimits, network: Network) -> Arc<Activator> {
         let (news, routes) = (Arc::default(), Routes::default());
-        Arc::new(Activator { name: name.into(), clock, limits, news, routes })
+        Arc::new(Activator { name: name.into(), clock, limits, network, news, routes, sync: Sync::default() })
     }
 
     /// Takes note of a workload that is new or changed. The gates of its pods must have been changed before, for this
     /// fills slots that they have more.
     pub fn set_workload(&self, workload: &Workload) {
         let Workload { id, policy, serving, hosts } = workload;
+        self.serve_as(id, serving, policy.mode, hosts);
+    }
+
+    pub(crate) fn serve_as(&self, id: &WorkloadId, serving: &Serving, mode: Mode, hosts: &[String]) {
         let board = match self.routes.by_id(id) {
             Some(board) => {
-                board.set_serving(serving, policy.mode);
+                board.set_serving(serving, Some(mode));
                 board
             }
-            None => Board::new(id.clone(), self.clock, self.limits, Arc::clone(&self.news), serving, policy.mode),
+            None => Board::new(id.clone(), self.clock, self.limits, Arc::clone(&self.news), serving, mode),
         };
         self.routes.set(&board, hosts);
     }
@@ -59,6 +72,15 @@ impl Activator {
     pub fn set_pod(&self, pod: &Pod, front: &Arc<Front>) {
         match self.routes.by_id(&pod.workload) {
             Some(board) => board.set_pod(pod, front),
+            None => tracing::debug!(pod = %pod.id, workload = %pod.workload, "Pod of an unknown workload"),
+        }
+    }
+
+    /// Takes note of a pod that is new or changed and is reached at its address; its workload must be known. Without a
+    /// queue-proxy of its own its requests are counted here. One that changes its address is a new one.
+    pub fn set_remote_pod(&self, pod: &Pod) {
+        match self.routes.by_id(&pod.workload) {
+            Some(board) => board.set_remote_pod(pod, &self.network),
             None => tracing::debug!(pod = %pod.id, workload = %pod.workload, "Pod of an unknown workload"),
         }
     }

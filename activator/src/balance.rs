@@ -15,14 +15,38 @@ pub enum Balance {
 
 impl Balance {
     /// Knative's choice by container-concurrency (`newRevisionThrottler`): 0 is power of two choices, 1 to 3 first
-    /// available, above round robin. Rouse's own mode takes power of two choices above 3 as well, because round robin
-    /// sends as much to a slow pod as to a fast one.
+    /// available, above round robin. Rouse's own mode takes power of two choices for all, because the others give as
+    /// much to a slow pod as to a fast one.
     pub fn of(container_concurrency: u32, mode: Mode) -> Balance {
         match (container_concurrency, mode) {
-            (1..=3, _) => Balance::FirstAvailable,
             (0, _) | (_, Mode::Default) => Balance::PowerOfTwoChoices,
+            (1..=3, Mode::Knative) => Balance::FirstAvailable,
             (_, Mode::Knative) => Balance::RoundRobin,
         }
+    }
+}
+
+/// What a pod carries, to compare it with others by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Burden {
+    /// Requests of this activator in it.
+    pub(crate) in_flight: u32,
+    /// Seconds that one takes there, if that is known.
+    pub(crate) expected: Option<f64>,
+}
+
+impl Burden {
+    /// Whether the next request is better off with `self`: in flight, itself included, times what each takes. A pod of
+    /// which nothing is known is compared by what is in flight alone, so that a new one is not flooded; of equals it is
+    /// the better one, so that it becomes known.
+    pub(crate) fn is_lighter(&self, other: &Burden) -> bool {
+        let (Some(mine), Some(theirs)) = (self.expected, other.expected) else {
+            let rank = |burden: &Burden| (burden.in_flight, burden.expected.is_some());
+            return rank(self) < rank(other);
+        };
+        let weight = |in_flight: u32, seconds: f64| (f64::from(in_flight) + 1.0) * seconds;
+        let (mine, theirs) = (weight(self.in_flight, mine), weight(other.in_flight, theirs));
+        mine < theirs || mine == theirs && self.in_flight < other.in_flight
     }
 }
 
@@ -46,9 +70,19 @@ impl Picker {
         self.balance = balance;
     }
 
-    /// The number of the pod, of `pods`, that the next request goes to; none when all are full. `load` says how many
-    /// requests the pod has in flight, or none if it can take no more.
-    pub fn pick(&mut self, pods: usize, load: impl Fn(usize) -> Option<u32>) -> Option<usize> {
+    /// The number of the pod, of `pods`, that the next request goes to; none when all are full. `load` says what
+    /// the pod carries, or none if it can take no more.
+    pub fn pick<L: PartialOrd>(&mut self, pods: usize, load: impl Fn(usize) -> Option<L>) -> Option<usize> {
+        self.pick_by(pods, load, |one, other| one < other)
+    }
+
+    /// [`Picker::pick`], of loads of which `is_lighter` says whether the first is less than the second.
+    pub(crate) fn pick_by<L>(
+        &mut self,
+        pods: usize,
+        load: impl Fn(usize) -> Option<L>,
+        is_lighter: impl Fn(&L, &L) -> bool,
+    ) -> Option<usize> {
         let first_from = |start: usize| (0..pods).map(|at| (start + at) % pods).find(|&pod| load(pod).is_some());
         match self.balance {
             Balance::FirstAvailable => first_from(0),
@@ -64,8 +98,10 @@ impl Picker {
                 }
                 let one = self.random.below(pods);
                 let other = (one + 1 + self.random.below(pods - 1)) % pods;
+                // Of equals the older one: the others fall idle, and can go.
+                let (one, other) = (one.min(other), one.max(other));
                 match (load(one), load(other)) {
-                    (Some(a), Some(b)) if b < a => Some(other),
+                    (Some(a), Some(b)) if is_lighter(&b, &a) => Some(other),
                     (Some(_), _) => Some(one),
                     (None, Some(_)) => Some(other),
                     (None, None) => first_from(one),

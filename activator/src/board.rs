@@ -1,21 +1,30 @@
 //! Who waits for what: the pods, the queue and the count of one workload, under one lock.
 
+mod state;
+mod visit;
+
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use config::{Failure, Mode, Pod, PodId, PodState, Serving, Time, WorkloadId, bounds};
+use config::{Failure, Mode, Pod, PodId, PodState, Serving, WorkloadId};
 use parking_lot::Mutex;
-use queue_proxy::{Clock, Deadlines, Front, Timeouts};
-use tokio::sync::oneshot;
+use queue_proxy::net::Network;
+use queue_proxy::{Cause, Clock, Deadlines, Front, Timeouts};
 use tokio::time::Instant;
 
 use crate::hold::{HoldError, HoldLimits, Place};
 use crate::ledger::{Due, Ledger};
+use crate::member::Member;
 use crate::news::{News, Wake};
 use crate::queue::{Queue, Waiter};
-use crate::roster::{Roster, Seat};
+use crate::roster::Roster;
 use crate::snapshot::Counts;
+
+pub(crate) use state::State;
+pub use visit::Admission;
+pub(crate) use visit::Visit;
 
 /// Hands slots of pods to requests, the oldest first.
 ///
@@ -31,21 +40,8 @@ pub(crate) struct Board {
     limits: HoldLimits,
     news: Arc<News>,
     state: Mutex<State>,
-}
-
-#[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) roster: Roster,
-    pub(crate) queue: Queue,
-    pub(crate) ledger: Ledger,
-    pub(crate) counts: Counts,
-    /// How long requests may take.
-    timeouts: Timeouts,
-    pub(crate) failure: Option<Failure>,
-    /// The workload is no more.
-    removed: bool,
-    /// Since when requests wait without a ready pod.
-    asleep_since: Option<Time>,
+    /// The first answer since a wake has not begun yet: [`State::first_byte`] waits for it.
+    awaits_first_byte: AtomicBool,
 }
 
 /// What becomes of a request that came.
@@ -55,21 +51,8 @@ pub(crate) enum Arrival {
     Admitted(Admission),
     /// It must wait.
     Held(Place),
-}
-
-/// The right to have one request in one pod. Dropped, it gives the slot to who waits longest.
-#[derive(Debug)]
-pub struct Admission {
-    // Fields drop in this order: the slot must be free before the board looks who can have it.
-    seat: Seat,
-    visit: Visit,
-}
-
-/// One request that is open at a board, held or forwarded.
-#[derive(Debug)]
-pub(crate) struct Visit {
-    board: Arc<Board>,
-    ticket: u64,
+    /// It is no load, and no pod is there for it: it is answered at once.
+    Ignored,
 }
 
 impl Board {
@@ -82,16 +65,19 @@ impl Board {
         mode: Mode,
     ) -> Arc<Board> {
         let state = State {
-            roster: Roster::new(serving.container_concurrency, mode, RandomState::new().hash_one(&id)),
+            roster: Roster::new(serving, mode, RandomState::new().hash_one(&id)),
             queue: Queue::default(),
             ledger: Ledger::new(clock.now()),
             counts: Counts::default(),
             timeouts: Timeouts::from(serving),
+            ignore_paths: serving.ignore_paths.clone(),
             failure: None,
             removed: false,
             asleep_since: None,
+            first_byte: None,
         };
-        Arc::new(Board { id, clock, limits, news, state: Mutex::new(state) })
+        let (state, awaits_first_byte) = (Mutex::new(state), AtomicBool::new(false));
+        Arc::new(Board { id, clock, limits, news, state, awaits_first_byte })
     }
 
     pub(crate) fn id(&self) -> &WorkloadId {
@@ -107,19 +93,29 @@ impl Board {
         look(&mut self.state.lock())
     }
 
-    /// A request came at `arrival` whose body may occupy `bytes` until it is read. Says when it must be done, too.
+    /// A request for `path` came at `arrival` whose body may occupy `bytes` until it is read. Says when it must be done,
+    /// too.
     ///
     /// # Errors
     /// When it can neither pass nor wait.
-    pub(crate) fn arrive(self: &Arc<Board>, arrival: Instant, bytes: usize) -> Result<(Arrival, Deadlines), HoldError> {
+    pub(crate) fn arrive(
+        self: &Arc<Board>,
+        arrival: Instant,
+        path: &str,
+        bytes: usize,
+    ) -> Result<(Arrival, Deadlines), HoldError> {
         let now = self.clock.time_of(arrival);
         let mut state = self.state.lock();
+        let deadlines = Deadlines::new(state.timeouts, arrival);
+        if state.ignores(path) {
+            return Ok((state.glance(self, now), deadlines));
+        }
         if let Err(error) = state.welcome() {
             state.counts.refused(error);
             return Err(error);
         }
         let ticket = state.queue.ticket();
-        let seat = if state.queue.is_empty() { state.roster.seat(now) } else { None };
+        let seat = if state.queue.is_empty() { state.seat(self, now) } else { None };
         if seat.is_none()
             && (state.queue.len() >= self.limits.requests || state.queue.bytes() + bytes > self.limits.bytes)
         {
@@ -129,7 +125,6 @@ impl Board {
         state.ledger.arrive();
         state.counts.arrived += 1;
         let visit = Visit { board: Arc::clone(self), ticket };
-        let deadlines = Deadlines::new(state.timeouts, arrival);
         let (outcome, due) = match seat {
             Some(seat) => (Arrival::Admitted(Admission { seat, visit }), state.ledger.due(false)),
             None => {
@@ -142,19 +137,24 @@ impl Board {
         Ok((outcome, deadlines))
     }
 
-    /// A request that was admitted could not be forwarded, and the app cannot have seen it: it waits again where it
-    /// stood, and its pod is given nothing for a moment.
+    /// A request that was admitted could not be forwarded because of `cause`, and the app cannot have seen it: it waits
+    /// again where it stood, and its pod is given nothing for a moment.
     ///
     /// # Errors
     /// When there is nothing left to wait for.
-    pub(crate) fn again(admission: Admission, bytes: usize) -> Result<Place, HoldError> {
+    pub(crate) fn again(admission: Admission, bytes: usize, cause: Cause) -> Result<Place, HoldError> {
         let Admission { seat, visit } = admission;
         let board = Arc::clone(&visit.board);
         let member = seat.take_back();
         let now = board.clock.now();
         let mut state = board.state.lock();
-        state.counts.retried += 1;
-        let passed_over = state.roster.pass_over(&member.id, now, bounds::PASS_OVER);
+        let is_refused = cause == Cause::Refused;
+        let count = if is_refused { &mut state.counts.refused } else { &mut state.counts.retried };
+        *count += 1;
+        let must_watch = state.roster.pass_over(&member, now, is_refused);
+        if must_watch {
+            board.watch(member);
+        }
         if let Err(error) = state.welcome() {
             state.counts.refused(error);
             drop(state); // before `visit`, which locks it again
@@ -162,24 +162,22 @@ impl Board {
         }
         let (place, due) = state.hold(visit, bytes, now);
         drop(state);
-        if let Some(until) = passed_over {
-            board.dispatch_at(until);
-        }
         board.news.tell(&board, due);
         board.dispatch();
         Ok(place)
     }
 
-    /// Takes note of how the workload is to be served from now on.
-    pub(crate) fn set_serving(self: &Arc<Board>, serving: &Serving, mode: Mode) {
+    /// Takes note of how the workload is to be served from now on; `mode` stays as it is if none is given.
+    pub(crate) fn set_serving(self: &Arc<Board>, serving: &Serving, mode: Option<Mode>) {
         let mut state = self.state.lock();
-        state.roster.set_slots(serving.container_concurrency, mode);
+        state.roster.set_serving(serving, mode);
         state.timeouts = Timeouts::from(serving);
+        state.ignore_paths.clone_from(&serving.ignore_paths);
         drop(state);
         self.dispatch();
     }
 
-    /// Takes note of a pod that is new or changed.
+    /// Takes note of a pod of this process that is new or changed.
     pub(crate) fn set_pod(self: &Arc<Board>, pod: &Pod, front: &Arc<Front>) {
         let mut state = self.state.lock();
         state.roster.set(&pod.id, front, pod.state);
@@ -188,6 +186,19 @@ impl Board {
         drop(state);
         self.news.tell(self, due);
         self.dispatch();
+        self.end_hopeless();
+    }
+
+    /// Takes note of a pod elsewhere that is new or changed.
+    pub(crate) fn set_remote_pod(self: &Arc<Board>, pod: &Pod, network: &Network) {
+        self.state.lock().roster.set_remote(pod, network);
+        self.dispatch();
+        self.end_hopeless();
+    }
+
+    /// Forgets pods elsewhere that `keep` does not want.
+    pub(crate) fn retain_remote(&self, keep: impl Fn(&PodId) -> bool) {
+        self.state.lock().roster.retain_remote(keep);
         self.end_hopeless();
     }
 
@@ -204,28 +215,52 @@ impl Board {
     }
 
     /// Gives free slots to who waits longest.
-    pub(crate) fn dispatch(&self) {
+    pub(crate) fn dispatch(self: &Arc<Board>) {
         loop {
             let now = self.clock.now();
             let mut state = self.state.lock();
             if state.queue.is_empty() {
                 return;
             }
-            let Some(seat) = state.roster.seat(now) else { return };
+            let Some(seat) = state.seat(self, now) else { return };
             let wake = state.asleep_since.take().map(|held_at| Wake {
                 workload: self.id.clone(),
                 held_at,
                 released_at: now,
                 requests: state.queue.len(),
+                first_byte: Arc::default(),
             });
-            let Some(waiter) = state.queue.pop() else { return };
-            state.ledger.release(now);
+            let waiter = state.queue.pop();
+            if waiter.is_some() {
+                state.ledger.release(now);
+            }
+            if let Some(wake) = &wake {
+                state.first_byte = Some(Arc::clone(&wake.first_byte));
+                self.awaits_first_byte.store(true, Ordering::Relaxed);
+            }
             drop(state);
             // Should it have left at this very moment, the slot comes back and the next one gets it.
-            drop(waiter.sender.send(Ok(seat)));
+            drop(waiter.map(|waiter| waiter.sender.send(Ok(seat))));
             if let Some(wake) = wake {
                 self.news.woke(wake);
             }
+        }
+    }
+
+    /// An answer begins.
+    #[inline]
+    fn answers(&self) {
+        // Relaxed: what is to be told is behind the lock.
+        if self.awaits_first_byte.load(Ordering::Relaxed) {
+            self.answers_first();
+        }
+    }
+
+    #[cold]
+    fn answers_first(&self) {
+        self.awaits_first_byte.store(false, Ordering::Relaxed);
+        if let Some(first_byte) = self.state.lock().first_byte.take() {
+            first_byte.get_or_init(|| self.clock.now());
         }
     }
 
@@ -246,173 +281,23 @@ impl Board {
         }
     }
 
-    /// Looks for free slots again at `time`: of a pod that was passed over, nothing else may tell. The task ends
-    /// within [`bounds::PASS_OVER`], and there is at most one per pod, for a pod that is passed over is not tried.
-    fn dispatch_at(self: &Arc<Board>, time: Time) {
-        let (at, board) = (self.clock.instant_of(time), Arc::downgrade(self));
+    /// Looks for free slots again when the pod is no longer passed over: nothing else may tell. There is at most one
+    /// such task for each pod; it ends within [`config::bounds::PASS_OVER`] of the last time the pod gave a request back.
+    fn watch(self: &Arc<Board>, member: Arc<Member>) {
+        let (board, clock) = (Arc::downgrade(self), self.clock);
         tokio::spawn(async move {
-            tokio::time::sleep_until(at).await;
-            if let Some(board) = board.upgrade() {
+            loop {
+                tokio::time::sleep_until(clock.instant_of(member.passed_over_until())).await;
+                let Some(board) = board.upgrade() else { return };
+                let is_over = board.with(|_| member.is_over(clock.now()));
                 board.dispatch();
+                if is_over {
+                    return;
+                }
             }
         });
     }
 }
 
-impl State {
-    /// Whether a request may pass or wait.
-    fn welcome(&self) -> Result<(), HoldError> {
-        if self.removed {
-            return Err(HoldError::Removed);
-        }
-        match &self.failure {
-            Some(failure) if !self.roster.has_ready() => Err(HoldError::Broken(failure.word())),
-            _ => Ok(()),
-        }
-    }
-
-    /// Puts a request in the queue.
-    fn hold(&mut self, visit: Visit, bytes: usize, now: Time) -> (Place, Due) {
-        let (sender, receiver) = oneshot::channel();
-        self.queue.insert(Waiter { ticket: visit.ticket, bytes, sender });
-        self.ledger.hold(now);
-        self.counts.held += 1;
-        let asleep = !self.roster.has_ready();
-        if asleep {
-            self.asleep_since.get_or_insert(now);
-        }
-        (Place::new(visit, receiver), self.ledger.due(asleep))
-    }
-}
-
-impl Visit {
-    pub(crate) fn board(&self) -> &Arc<Board> {
-        &self.board
-    }
-
-    /// Goes to the pod whose seat it was given.
-    pub(crate) fn admit(self, seat: Seat) -> Admission {
-        Admission { seat, visit: self }
-    }
-
-    /// Leaves the queue at once, if it is still there: the place is free for another.
-    pub(crate) fn leave_queue(&self) -> bool {
-        let now = self.board.clock.now();
-        let mut state = self.board.state.lock();
-        let Some(waiter) = state.queue.remove(self.ticket) else { return false };
-        state.ledger.release(now);
-        if state.queue.is_empty() {
-            state.asleep_since = None;
-        }
-        drop(state);
-        drop(waiter);
-        true
-    }
-}
-
-impl Drop for Visit {
-    /// The request is over, and whatever slot it had is free again.
-    fn drop(&mut self) {
-        let mut state = self.board.state.lock();
-        state.ledger.end();
-        let someone_waits = !state.queue.is_empty();
-        drop(state);
-        if someone_waits {
-            self.board.dispatch();
-        }
-    }
-}
-
-impl Admission {
-    pub(crate) fn front(&self) -> &Arc<Front> {
-        &self.seat.member().front
-    }
-
-    /// The pod that the request is in.
-    pub fn pod(&self) -> &PodId {
-        &self.seat.member().id
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use futures_util::FutureExt;
-    use queue_proxy::net::Network;
-
-    fn board(container_concurrency: u32) -> Arc<Board> {
-        let serving = Serving { container_concurrency, ..Serving::default() };
-        let id = "app".parse().unwrap();
-        Board::new(id, Clock::start(), HoldLimits::default(), Arc::default(), &serving, Mode::Default)
-    }
-
-    fn start_pod(board: &Arc<Board>, container_concurrency: u32) {
-        let address = ([127, 0, 0, 1], 1).into();
-        let serving = Serving { container_concurrency, ..Serving::default() };
-        let front = Front::new(Network::default(), address, &serving, board.clock);
-        let (workload, created) = (board.id.clone(), Time::ZERO);
-        let state = PodState::Ready;
-        board.set_pod(&Pod { id: PodId::new("one"), workload, address, state, has_queue_proxy: true, created }, &front);
-    }
-
-    fn hold(board: &Arc<Board>) -> Place {
-        match board.arrive(Instant::now(), 0).unwrap() {
-            (Arrival::Held(place), _) => place,
-            (Arrival::Admitted(admission), _) => panic!("{:?} was free", admission.pod()),
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_waiter_that_leaves_before_it_heard_of_its_slot_passes_it_on() {
-        let board = board(1);
-        let (first, second, third) = (hold(&board), hold(&board), hold(&board));
-        start_pod(&board, 1);
-        assert_eq!(board.snapshot().held, 2);
-        drop(first); // was handed the slot and does not know
-        assert_eq!(board.snapshot().held, 1);
-        let second = second.wait(None).now_or_never().expect("the slot is there").unwrap();
-        drop(second);
-        drop(third.wait(None).now_or_never().expect("the slot is there").unwrap());
-        let snapshot = board.snapshot();
-        assert_eq!((snapshot.open, snapshot.pods[0].in_flight, snapshot.counts.left), (0, 0, 0));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_pod_that_many_come_back_from_is_waited_for_once() {
-        let board = board(0);
-        start_pod(&board, 0);
-        let admitted: Vec<_> = (0..100).map(|_| board.arrive(Instant::now(), 0).unwrap()).collect();
-        let mut places = Vec::new();
-        for (arrival, _) in admitted {
-            let Arrival::Admitted(admission) = arrival else { panic!("there is no limit") };
-            places.push(Board::again(admission, 0).unwrap());
-        }
-        assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 1);
-        for place in places {
-            drop(place.wait(None).await.unwrap());
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_slot_that_comes_as_the_hold_ends_is_taken() {
-        let board = board(1);
-        let place = hold(&board);
-        let mut waiting = std::pin::pin!(place.wait(Some(Instant::now() + std::time::Duration::from_secs(1))));
-        assert!(waiting.as_mut().now_or_never().is_none());
-        start_pod(&board, 1);
-        tokio::time::advance(std::time::Duration::from_secs(2)).await;
-        assert!(waiting.now_or_never().expect("it is over").is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_slot_that_became_free_by_another_way_is_found_within_a_second() {
-        let board = board(1);
-        start_pod(&board, 1);
-        let gate = board.with(|state| Arc::clone(state.roster.iter().next().unwrap().0.gate()));
-        let direct = gate.try_admit().unwrap();
-        let place = hold(&board);
-        drop(direct);
-        board.report_second(&"activator".into(), &mut Vec::new());
-        assert!(place.wait(None).now_or_never().expect("the slot was found").is_ok());
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use crate::board::{Admission, Visit};
-use crate::roster::Seat;
+use crate::member::Seat;
 
 /// How much one activator holds for one workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

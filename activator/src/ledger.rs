@@ -1,26 +1,25 @@
 //! What one workload's board has to report, and when.
 
 use config::{Report, Time};
-use queue_proxy::Counter;
+use queue_proxy::{Alarm, Counter};
 
 /// Counts held and open requests, and decides when a report cannot wait for the next second.
 ///
 /// A report is due at once when the first request must wait while there is no ready pod, and when more requests are
-/// open than the watermark says. After such a report the next one is due only at twice what it said (or at a new
-/// watermark), so that a burst of n requests costs log₂ n reports, not n.
+/// open than the [`Alarm`] allows.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    /// Held requests.
+    /// Held requests, and those in pods that have no queue-proxy to count them.
     counter: Counter,
+    /// Held requests.
+    waiting: u32,
     /// Held and forwarded requests.
     open: u32,
     /// Reports sent; those of `counter` and those that it does not know of share one sequence.
     seq: u64,
     /// What the newest report said.
     reported: Reported,
-    watermark: u32,
-    /// More open requests than this make a report due at once.
-    alarm: u32,
+    alarm: Alarm,
     /// In the list of those with something to report.
     listed: bool,
     /// In the list of those whose report is due at once.
@@ -46,11 +45,11 @@ impl Ledger {
     pub(crate) fn new(now: Time) -> Ledger {
         Ledger {
             counter: Counter::new(now),
+            waiting: 0,
             open: 0,
             seq: 0,
             reported: Reported::default(),
-            watermark: u32::MAX,
-            alarm: u32::MAX,
+            alarm: Alarm::default(),
             listed: false,
             urgent: false,
         }
@@ -74,17 +73,34 @@ impl Ledger {
 
     /// A request must wait.
     pub(crate) fn hold(&mut self, now: Time) {
+        self.waiting += 1;
         self.counter.enter(now);
     }
 
     /// A request waits no longer.
     pub(crate) fn release(&mut self, now: Time) {
+        debug_assert!(self.waiting > 0, "released without having been held");
+        self.waiting = self.waiting.saturating_sub(1);
         self.counter.leave(now);
+    }
+
+    /// A request goes to a pod that nobody else counts for.
+    pub(crate) fn enter(&mut self, now: Time) {
+        self.counter.arrive(now);
+    }
+
+    /// A request is no longer in such a pod; one that is taken back has not been there.
+    pub(crate) fn leave(&mut self, now: Time, is_taken_back: bool) {
+        if is_taken_back {
+            self.counter.take_back(now);
+        } else {
+            self.counter.leave(now);
+        }
     }
 
     /// Which lists the board belongs on and is not on yet. `asleep` says that requests wait and no pod is ready.
     pub(crate) fn due(&mut self, asleep: bool) -> Due {
-        let urgent = !self.urgent && (self.open > self.alarm || (asleep && self.reported.waiting == 0));
+        let urgent = !self.urgent && (self.alarm.is_due(self.open) || (asleep && self.reported.waiting == 0));
         self.urgent |= urgent;
         Due { listed: self.list(), urgent }
     }
@@ -101,21 +117,20 @@ impl Ledger {
 
     /// Sets how many open requests are too many to wait for the next second.
     pub(crate) fn set_watermark(&mut self, watermark: u32) {
-        self.watermark = watermark;
-        self.alarm = watermark;
+        self.alarm.set_watermark(watermark);
     }
 
     /// Moves the reports that are due to `out`; with `partial` those of the open interval, too. One is always due
     /// while a request is open, and one more after the last ended, which says so.
     pub(crate) fn take(&mut self, now: Time, partial: bool, out: &mut Vec<Report>) {
         let first = out.len();
-        let waiting = self.counter.level();
+        let (waiting, in_flight) = (self.waiting, self.counter.level());
         self.counter.take(now, partial, out);
         if out.len() == first && (self.open > 0 || self.reported.open > 0) {
             // The counter has nothing to say: an empty interval that says what is open.
             let at = if partial { now } else { Time::from_nanos(now.second() * 1_000_000_000) };
             let at = at.max(self.reported.to);
-            out.push(Report { from: at, to: at, peak: waiting, in_flight: waiting, ..Report::default() });
+            out.push(Report { from: at, to: at, peak: in_flight, in_flight, ..Report::default() });
         }
         for report in &mut out[first..] {
             self.seq += 1;
@@ -129,7 +144,7 @@ impl Ledger {
             self.reported = Reported { open: self.open, waiting, to: newest.to };
         }
         self.urgent = false;
-        self.alarm = if self.open > self.watermark { self.open.saturating_mul(2) } else { self.watermark };
+        self.alarm.told(self.open);
     }
 
     /// Whether nothing is open and the last report said so.

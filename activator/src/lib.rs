@@ -9,7 +9,9 @@ mod balance;
 mod board;
 mod gateway;
 mod hold;
+mod latency;
 mod ledger;
+mod member;
 mod news;
 mod queue;
 mod report;
@@ -17,6 +19,7 @@ mod roster;
 mod routes;
 mod serve;
 mod snapshot;
+mod sync;
 
 pub use activator::Activator;
 pub use balance::{Balance, Picker};

@@ -1,7 +1,7 @@
 //! Which workloads have something to report.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use config::{Time, WorkloadId, bounds};
 use parking_lot::Mutex;
@@ -37,6 +37,8 @@ pub struct Wake {
     pub released_at: Time,
     /// How many waited then.
     pub requests: usize,
+    /// When the first answer after that began; set once it has.
+    pub first_byte: Arc<OnceLock<Time>>,
 }
 
 impl News {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use tokio::sync::oneshot;
 
 use crate::hold::HoldError;
-use crate::roster::Seat;
+use crate::member::Seat;
 
 /// Requests that wait, oldest first.
 ///

@@ -9,7 +9,7 @@ use crate::board::Board;
 
 impl Board {
     /// Moves the reports that are due to `out`: the activator's own, which counts what it holds, and those of the
-    /// pods' gates, which count the rest. With `partial` also what the second that runs has brought so far.
+    /// gates in this process, which count the rest. With `partial` also what the second that runs has brought so far.
     pub(crate) fn report(&self, activator: &Arc<str>, partial: bool, out: &mut Vec<Up>) {
         let now = self.clock().now();
         let mut reports = Vec::new();
@@ -18,7 +18,8 @@ impl Board {
             let own = Reporter::Activator(Arc::clone(activator));
             self.push(&own, &mut reports, out);
             for (member, _) in state.roster.iter() {
-                member.gate().take_reports(partial, &mut reports);
+                let Some(gate) = member.gate() else { continue };
+                gate.take_reports(partial, &mut reports);
                 if !reports.is_empty() {
                     self.push(&Reporter::Pod(member.id.clone()), &mut reports, out);
                 }
@@ -33,19 +34,20 @@ impl Board {
 
     /// Reports each second while busy. Pods that are gone say their last. False when the workload has been idle for a
     /// whole second and all has been said: it is not asked again until a request comes.
-    pub(crate) fn report_second(&self, activator: &Arc<str>, out: &mut Vec<Up>) -> bool {
+    pub(crate) fn report_second(self: &Arc<Board>, activator: &Arc<str>, out: &mut Vec<Up>) -> bool {
         let first = out.len();
         self.report(activator, false, out);
         let busy = self.with(|state| {
             let silent = out.len() == first;
             state.roster.forget_gone(|member| {
+                let Some(gate) = member.gate() else { return };
                 let mut last = Vec::new();
-                member.gate().take_reports(true, &mut last);
+                gate.take_reports(true, &mut last);
                 let reporter = Reporter::Pod(member.id.clone());
                 self.push(&reporter, &mut last, out);
                 out.push(Up::Left { reporter, workload: self.id().clone() });
             });
-            let gates_empty = state.roster.iter().all(|(member, _)| member.gate().inside() == (0, 0));
+            let gates_empty = state.roster.iter().all(|(member, _)| !member.is_here() || member.inside() == (0, 0));
             let quiet = silent && gates_empty && state.ledger.is_quiet();
             if quiet {
                 state.ledger.unlist();

@@ -1,116 +1,131 @@
 //! The pods of one workload, and which of them can take a request now.
 
-use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use config::{Mode, PodId, PodState, Time};
-use queue_proxy::{Front, Gate};
+use config::{Mode, Pod, PodId, PodState, Protocol, Serving, Time, bounds};
+use queue_proxy::Front;
+use queue_proxy::net::Network;
 
-use crate::balance::{Balance, Picker};
+use crate::balance::{Balance, Burden, Picker};
+use crate::member::{Member, Seat, Way};
 
 /// All pods of one workload. Ready ones are kept apart, in the order in which they became ready.
 #[derive(Debug)]
 pub(crate) struct Roster {
     all: Vec<(Arc<Member>, PodState)>,
-    ready: Vec<Candidate>,
+    ready: Vec<Arc<Member>>,
     picker: Picker,
+    mode: Mode,
     /// Container-concurrency; 0 is no limit.
     slots: u32,
+    /// What pods speak that become known from now on.
+    protocol: Protocol,
 }
-
-/// A pod as the activator knows it; requests keep it alive until their end, whatever becomes of the pod.
-#[derive(Debug)]
-pub(crate) struct Member {
-    pub(crate) id: PodId,
-    pub(crate) front: Arc<Front>,
-    /// Requests that this activator has there.
-    in_flight: AtomicU32,
-}
-
-/// A ready pod.
-#[derive(Debug)]
-struct Candidate {
-    member: Arc<Member>,
-    /// Given nothing before this time, because a connection to it failed.
-    passed_over_until: Time,
-}
-
-/// A slot of one pod. Dropped before anybody is told that it is free.
-#[derive(Debug)]
-pub(crate) struct Seat {
-    // Fields drop in this order: the gate must have the slot back before the load says that there is one.
-    slot: queue_proxy::Admission,
-    load: Load,
-}
-
-/// One request in [`Member::in_flight`].
-#[derive(Debug)]
-struct Load(Arc<Member>);
 
 impl Roster {
-    pub(crate) fn new(slots: u32, mode: Mode, seed: u64) -> Roster {
+    pub(crate) fn new(serving: &Serving, mode: Mode, seed: u64) -> Roster {
+        let slots = serving.container_concurrency;
         let picker = Picker::new(Balance::of(slots, mode), seed);
-        Roster { all: Vec::new(), ready: Vec::new(), picker, slots }
+        Roster { all: Vec::new(), ready: Vec::new(), picker, mode, slots, protocol: serving.protocol }
     }
 
-    pub(crate) fn set_slots(&mut self, slots: u32, mode: Mode) {
-        self.slots = slots;
-        self.picker.set_balance(Balance::of(slots, mode));
+    /// Serves as told from now on; `mode` stays as it is if none is given.
+    pub(crate) fn set_serving(&mut self, serving: &Serving, mode: Option<Mode>) {
+        self.mode = mode.unwrap_or(self.mode);
+        self.slots = serving.container_concurrency;
+        self.protocol = serving.protocol;
+        self.picker.set_balance(Balance::of(self.slots, self.mode));
+        for (member, _) in &self.all {
+            member.set_slots(self.slots);
+        }
     }
 
-    /// Takes note of a pod that is new or changed.
+    /// Takes note of a pod of this process that is new or changed. One that is gone is kept for its last reports.
     pub(crate) fn set(&mut self, id: &PodId, front: &Arc<Front>, state: PodState) {
-        let member = match self.all.iter_mut().find(|(member, _)| member.id == *id) {
-            Some((member, known)) => {
-                *known = state;
-                Arc::clone(member)
+        self.set_way(id, Way::Here(Arc::clone(front)), state);
+    }
+
+    /// Takes note of a pod elsewhere that is new or changed.
+    pub(crate) fn set_remote(&mut self, pod: &Pod, network: &Network) {
+        self.set_way(&pod.id, Way::remote(pod, network, self.protocol, self.slots), pod.state);
+        if pod.state == PodState::Gone {
+            self.forget(&pod.id);
+        }
+    }
+
+    fn set_way(&mut self, id: &PodId, way: Way, state: PodState) {
+        if self.find(id).is_some_and(|at| !self.all[at].0.is_reached_like(&way)) {
+            self.forget(id);
+        }
+        let member = match self.find(id) {
+            Some(at) => {
+                self.all[at].1 = state;
+                Arc::clone(&self.all[at].0)
             }
             None if state == PodState::Gone => return,
             None => {
-                let (id, front) = (id.clone(), Arc::clone(front));
-                let member = Arc::new(Member { id, front, in_flight: AtomicU32::new(0) });
+                let member = Member::new(id.clone(), way);
                 self.all.push((Arc::clone(&member), state));
                 member
             }
         };
-        let place = self.ready.iter().position(|candidate| candidate.member.id == *id);
+        let place = self.ready.iter().position(|ready| Arc::ptr_eq(ready, &member));
         match (state, place) {
-            (PodState::Ready, None) => self.ready.push(Candidate { member, passed_over_until: Time::ZERO }),
+            (PodState::Ready, None) => self.ready.push(member),
             (PodState::Ready, Some(_)) | (_, None) => {}
             (_, Some(place)) => drop(self.ready.remove(place)),
         }
+    }
+
+    fn find(&self, id: &PodId) -> Option<usize> {
+        self.all.iter().position(|(member, _)| member.id == *id)
+    }
+
+    fn forget(&mut self, id: &PodId) {
+        self.all.retain(|(member, _)| member.id != *id);
+        self.ready.retain(|member| member.id != *id);
+    }
+
+    /// Forgets pods elsewhere that `keep` does not want.
+    pub(crate) fn retain_remote(&mut self, keep: impl Fn(&PodId) -> bool) {
+        self.all.retain(|(member, _)| member.is_here() || keep(&member.id));
+        self.ready.retain(|member| member.is_here() || keep(&member.id));
     }
 
     pub(crate) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
     }
 
-    /// A slot of the pod that the next request goes to; none when no ready pod has one.
-    pub(crate) fn seat(&mut self, now: Time) -> Option<Seat> {
-        let Roster { ready, picker, slots, .. } = self;
-        let load = |pod: usize| {
-            let Candidate { member, passed_over_until } = &ready[pod];
-            let in_flight = member.in_flight.load(Ordering::Relaxed); // only ever raised under the board's lock
-            ((*slots == 0 || in_flight < *slots) && *passed_over_until <= now).then_some(in_flight)
+    /// A slot of the pod that the next request goes to; none when no ready pod has one. One for a request that is not
+    /// `is_counted` is in nobody's count.
+    pub(crate) fn seat(&mut self, now: Time, is_counted: bool) -> Option<Seat> {
+        let Roster { ready, picker, slots, mode, .. } = self;
+        let free = |pod: usize| {
+            let in_flight = ready[pod].in_flight();
+            ((*slots == 0 || in_flight < *slots) && ready[pod].passed_over_until() <= now).then_some(in_flight)
         };
-        let first = picker.pick(ready.len(), load)?;
+        let first = match mode {
+            Mode::Knative => picker.pick(ready.len(), free),
+            Mode::Default => {
+                let burden = |pod: usize| Some(Burden { in_flight: free(pod)?, expected: ready[pod].expected(now) });
+                picker.pick_by(ready.len(), burden, Burden::is_lighter)
+            }
+        }?;
         // The pod's gate has the last word: requests may have come there by another way.
-        let others = (0..ready.len()).filter(|&pod| pod != first && load(pod).is_some());
-        std::iter::once(first).chain(others).find_map(|pod| Seat::take(&ready[pod].member))
+        let others = (0..ready.len()).filter(|&pod| pod != first && free(pod).is_some());
+        std::iter::once(first).chain(others).find_map(|pod| Seat::take(&ready[pod], is_counted))
     }
 
-    /// Gives the pod nothing for a random time in `range`. Says when that ends; none if the pod is not ready anyway, or is
-    /// passed over already.
-    pub(crate) fn pass_over(&mut self, id: &PodId, now: Time, range: Range<Duration>) -> Option<Time> {
-        let candidate = self.ready.iter_mut().find(|candidate| candidate.member.id == *id)?;
-        if candidate.passed_over_until > now {
-            return None;
+    /// Gives the pod nothing for a moment. True if a task has to look for the end of that; not if the pod is not ready
+    /// anyway, or is passed over already.
+    pub(crate) fn pass_over(&mut self, member: &Arc<Member>, now: Time, is_refused: bool) -> bool {
+        if member.passed_over_until() > now || !self.ready.iter().any(|ready| Arc::ptr_eq(ready, member)) {
+            return false;
         }
+        let range = bounds::PASS_OVER;
         let nanos = self.picker.between(range.start.as_nanos() as u64, range.end.as_nanos() as u64);
-        candidate.passed_over_until = now + Duration::from_nanos(nanos);
-        Some(candidate.passed_over_until)
+        member.pass_over(now + Duration::from_nanos(nanos), is_refused)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Arc<Member>, PodState)> {
@@ -120,43 +135,11 @@ impl Roster {
     /// Forgets pods that are gone and in which nothing runs any more; `last` is called with each before.
     pub(crate) fn forget_gone(&mut self, mut last: impl FnMut(&Member)) {
         self.all.retain(|(member, state)| {
-            let done = *state == PodState::Gone && member.gate().inside() == (0, 0);
+            let done = *state == PodState::Gone && member.inside() == (0, 0);
             if done {
                 last(member);
             }
             !done
         });
-    }
-}
-
-impl Member {
-    pub(crate) fn gate(&self) -> &Arc<Gate> {
-        self.front.gate()
-    }
-}
-
-impl Seat {
-    fn take(member: &Arc<Member>) -> Option<Seat> {
-        let slot = member.gate().try_admit()?;
-        member.in_flight.fetch_add(1, Ordering::Relaxed);
-        Some(Seat { slot, load: Load(Arc::clone(member)) })
-    }
-
-    pub(crate) fn member(&self) -> &Arc<Member> {
-        &self.load.0
-    }
-
-    /// Gives the slot back of a request that the app cannot have seen: it did not arrive there.
-    pub(crate) fn take_back(self) -> Arc<Member> {
-        let Seat { slot, load } = self;
-        slot.take_back();
-        Arc::clone(&load.0)
-    }
-}
-
-impl Drop for Load {
-    fn drop(&mut self) {
-        // Relaxed: the board's lock, taken next by whoever gave the seat back, orders it before the next pick.
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }

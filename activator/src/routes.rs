@@ -35,6 +35,11 @@ impl Routes {
         self.by_id.get(id)
     }
 
+    /// All workloads.
+    pub(crate) fn all(&self) -> Vec<Arc<Board>> {
+        self.by_id.shards.iter().flat_map(|shard| shard.load().values().cloned().collect::<Vec<_>>()).collect()
+    }
+
     /// The workload that the request's host leads to.
     pub(crate) fn by_host<B>(&self, request: &Request<B>) -> Option<Arc<Board>> {
         host_of(request).and_then(|host| self.by_host.get(host.as_ref())).or_else(|| self.only.load_full())

@@ -6,7 +6,7 @@ use config::bounds;
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use queue_proxy::{Body, Deadlines, Form, NotForwarded, Refusal, forward};
+use queue_proxy::{Body, Cause, Deadlines, Form, NotForwarded, Outgoing, Refusal, offer};
 use tokio::time::Instant;
 
 use crate::board::{Admission, Arrival, Board};
@@ -27,7 +27,7 @@ pub(crate) fn serve(
     async move {
         let arrived = board.ok_or(UNKNOWN_HOST).and_then(|board| {
             // Here and not before, so that a future that is never polled was never there.
-            board.arrive(Instant::now(), bytes).map_err(HoldError::refusal)
+            board.arrive(Instant::now(), request.uri().path(), bytes).map_err(HoldError::refusal)
         });
         let (arrival, deadlines) = match arrived {
             Ok(arrived) => arrived,
@@ -35,6 +35,7 @@ pub(crate) fn serve(
         };
         let admission = match arrival {
             Arrival::Admitted(admission) => admission,
+            Arrival::Ignored => return ignored(),
             Arrival::Held(place) => match place.wait(deadlines.response_start()).await {
                 Ok(admission) => admission,
                 Err(error) => return error.refusal().answer(form),
@@ -48,25 +49,45 @@ pub(crate) fn serve(
 
 /// Forwards to the pod of `admission`, and to others as long as the app cannot have seen the request.
 async fn hand_over(
-    mut request: Request<Incoming>,
+    request: Request<Incoming>,
     bytes: usize,
     mut admission: Admission,
     deadlines: Deadlines,
 ) -> Result<Response<Body<Admission>>, Refusal> {
+    let mut request = request.map(Outgoing::from);
     let mut tries = 1;
     loop {
-        let upstream = Arc::clone(admission.front().upstream());
-        let NotForwarded { guard, cause, request: unseen } =
-            match forward(&upstream, request, admission, deadlines).await {
-                Ok(response) => return Ok(response),
-                Err(not_forwarded) => not_forwarded,
-            };
-        let (Some(unseen), true) = (unseen, tries < bounds::FORWARD_TRIES) else { return Err(cause.refusal()) };
-        tries += 1;
+        let member = Arc::clone(admission.member());
+        let given = Instant::now();
+        let clock = admission.clock();
+        let offered = offer(member.upstream(), request, member.recipient(), admission, deadlines).await;
+        let NotForwarded { guard, cause, request: unseen } = match offered {
+            Ok(mut response) => {
+                if let Some(admission) = response.body_mut().guard_mut() {
+                    admission.answers();
+                }
+                let now = Instant::now();
+                member.answered(clock.time_of(now), now.duration_since(given), response.status());
+                return Ok(response);
+            }
+            Err(not_forwarded) => not_forwarded,
+        };
+        if !guard.is_counted() {
+            return Ok(ignored());
+        }
+        // A pod that has no slot did nothing wrong: only the hold's end limits how often it is asked.
+        let is_last = cause != Cause::Refused && tries == bounds::FORWARD_TRIES;
+        let (Some(unseen), false) = (unseen, is_last) else { return Err(cause.refusal()) };
+        tries += u32::from(cause != Cause::Refused);
         request = *unseen;
-        let place = Board::again(guard, bytes).map_err(HoldError::refusal)?;
+        let place = Board::again(guard, bytes, cause).map_err(HoldError::refusal)?;
         admission = place.wait(deadlines.response_start()).await.map_err(HoldError::refusal)?;
     }
+}
+
+/// The answer to a request that is no load, for which no pod is there.
+fn ignored() -> Response<Body<Admission>> {
+    Response::new(Body::full("ignored"))
 }
 
 /// What a request's body may occupy while nobody reads it: all of it, up to what its connection buffers unasked.

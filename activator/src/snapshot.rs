@@ -29,13 +29,13 @@ pub struct Snapshot {
 pub struct PodLoad {
     /// Its name.
     pub id: PodId,
-    /// Where its app serves.
+    /// Where requests are sent: to its queue-proxy or, if that is in this process or there is none, to its app.
     pub address: SocketAddr,
     /// Where it is in its life.
     pub state: PodState,
-    /// Requests in its app.
+    /// Requests in its app; of a pod elsewhere, those of this activator.
     pub in_flight: u32,
-    /// Requests in its own line.
+    /// Requests in its own line, if that is in this process.
     pub waiting: u32,
 }
 
@@ -50,6 +50,8 @@ pub struct Counts {
     pub left: u64,
     /// Times that a request was taken back from a pod that could not have seen it.
     pub retried: u64,
+    /// Times that a pod gave a request back because it had no slot.
+    pub refused: u64,
     /// Requests turned away because as many waited as may.
     pub queue_full: u64,
     /// Requests that waited too long.
@@ -82,14 +84,8 @@ impl Board {
                 .roster
                 .iter()
                 .map(|(member, state)| {
-                    let (in_flight, waiting) = member.gate().inside();
-                    PodLoad {
-                        id: member.id.clone(),
-                        address: member.front.upstream().address(),
-                        state,
-                        in_flight,
-                        waiting,
-                    }
+                    let (in_flight, waiting) = member.inside();
+                    PodLoad { id: member.id.clone(), address: member.upstream().address(), state, in_flight, waiting }
                 })
                 .collect(),
             counts: state.counts,

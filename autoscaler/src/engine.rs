@@ -1,24 +1,28 @@
 //! All workloads' state: events in, actions out.
 
 mod action;
+mod asked;
 mod backoff;
 mod deadlines;
+mod deciding;
 mod explain;
 mod history;
 mod scaled;
+mod settle;
+mod watch;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use config::link::Up;
-use config::{Failure, Pod, Route, Time, Workload, WorkloadId};
+use config::link::{Reporter, Up};
+use config::{Failure, Pod, PodId, Route, Time, Workload, WorkloadId};
 
 use self::deadlines::Deadlines;
-use self::scaled::Scaled;
+use self::scaled::{Cause, Scaled};
 use crate::decide::TICK;
 
 pub use action::Action;
-pub use explain::{Decided, Explanation, LoadNow, Status, ToZeroNow};
+pub use explain::{Decided, Explanation, LoadNow, ReportersNow, Status, ToZeroNow};
 
 /// What the engine is told once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +31,8 @@ pub struct EngineSettings {
     pub tick_offset: Duration,
     /// What becomes of a workload that is first seen without pods.
     pub start: StartAs,
+    /// How pods and activators report.
+    pub reporters: Reporters,
 }
 
 impl EngineSettings {
@@ -37,6 +43,15 @@ impl EngineSettings {
         let next = if now < Time::ZERO + self.tick_offset { 0 } else { passed + 1 };
         Time::from_nanos(next * tick) + self.tick_offset
     }
+}
+
+/// How pods and activators report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reporters {
+    /// From within this process, unasked: whoever is silent has nothing to say.
+    InProcess,
+    /// By Links that open with [`Up::Hello`] and can be [`Engine::lost`]: of whoever has none, nothing is known.
+    Linked,
 }
 
 /// What becomes of a workload that is first seen without pods.
@@ -54,9 +69,18 @@ pub enum StartAs {
 pub struct Engine {
     settings: EngineSettings,
     workloads: HashMap<WorkloadId, Entry>,
+    /// Activators whose Link lives.
+    activators: HashMap<Reporter, Incarnation>,
+    /// Pods whose Link lives, and whose they are.
+    pods: HashMap<PodId, (WorkloadId, Incarnation)>,
+    /// Of those, the ones of workloads that are not known (yet): a pod may speak before the platform does.
+    early: HashMap<WorkloadId, HashSet<PodId>>,
     deadlines: Deadlines,
     actions: Vec<Action>,
 }
+
+/// Tells one process from the one that had its name before.
+type Incarnation = u64;
 
 #[derive(Debug)]
 struct Entry {
@@ -68,13 +92,22 @@ struct Entry {
 impl Engine {
     /// An engine that knows no workload.
     pub fn new(settings: EngineSettings) -> Engine {
-        Engine { settings, workloads: HashMap::new(), deadlines: Deadlines::default(), actions: Vec::new() }
+        Engine {
+            settings,
+            workloads: HashMap::new(),
+            activators: HashMap::new(),
+            pods: HashMap::new(),
+            early: HashMap::new(),
+            deadlines: Deadlines::default(),
+            actions: Vec::new(),
+        }
     }
 
     /// The workload is new, or its settings changed; the platform has been asked for `replicas` pods so far.
     pub fn workload(&mut self, now: Time, workload: &Workload, replicas: u32) {
         if !self.workloads.contains_key(&workload.id) {
-            let scaled = Scaled::new(now, workload, replicas, self.settings.start);
+            let spoke = self.early.remove(&workload.id).unwrap_or_default();
+            let scaled = Scaled::new(now, workload, replicas, spoke, &self.settings);
             self.workloads.insert(workload.id.clone(), Entry { scaled, due: None });
             self.with(now, &workload.id, |scaled, out| scaled.start(now, out));
         } else {
@@ -84,7 +117,10 @@ impl Engine {
 
     /// The workload is no more.
     pub fn workload_gone(&mut self, _now: Time, id: &WorkloadId) {
-        self.workloads.remove(id);
+        let heard = self.workloads.remove(id).map(|entry| entry.scaled.watch.into_heard());
+        if let Some(heard) = heard.filter(|heard| !heard.is_empty()) {
+            self.early.insert(id.clone(), heard);
+        }
     }
 
     /// The pod is new or changed.
@@ -100,14 +136,67 @@ impl Engine {
     /// A frame from a reporter.
     pub fn up(&mut self, now: Time, frame: Up) {
         match frame {
-            // Pods are known from the platform, activators from the driver.
-            Up::Hello { .. } | Up::State { .. } | Up::Heartbeat { .. } => {}
+            Up::Hello { reporter, incarnation, workload, .. } => self.hello(now, &reporter, incarnation, workload),
+            // How pods are is known from the platform.
+            Up::State { .. } | Up::Heartbeat { .. } => {}
             Up::Report { reporter, workload, report } => {
                 self.with(now, &workload, |scaled, out| scaled.report(now, &reporter, &report, out));
             }
             Up::Left { reporter, workload } => {
                 self.with(now, &workload, |scaled, out| scaled.left(now, &reporter, out));
             }
+        }
+    }
+
+    /// The reporter's Link died: until it says `Hello` again, nothing is known of what it counts.
+    pub fn lost(&mut self, now: Time, reporter: &Reporter) {
+        match reporter {
+            Reporter::Activator(_) => {
+                let Some(incarnation) = self.activators.remove(reporter) else { return };
+                self.workloads.values_mut().for_each(|entry| entry.scaled.lost(now, reporter, incarnation));
+            }
+            Reporter::Pod(id) => {
+                let Some((workload, incarnation)) = self.pods.remove(id) else { return };
+                if let Some(early) = self.early.get_mut(&workload) {
+                    early.remove(id);
+                    if early.is_empty() {
+                        self.early.remove(&workload);
+                    }
+                }
+                self.with(now, &workload, |scaled, out| {
+                    scaled.lost(now, reporter, incarnation);
+                    scaled.pod_lost(now, id, out);
+                });
+            }
+        }
+    }
+
+    /// A reporter's Link lives.
+    fn hello(&mut self, now: Time, reporter: &Reporter, incarnation: Incarnation, workload: Option<WorkloadId>) {
+        match (reporter, workload) {
+            (Reporter::Activator(_), _) => {
+                let before = self.activators.insert(reporter.clone(), incarnation);
+                let speaks = |entry: &mut Entry| entry.scaled.speaks(now, reporter, incarnation, before);
+                let forgot = self.workloads.iter_mut().filter_map(|(id, entry)| speaks(entry).then(|| id.clone()));
+                // Only those that it had something of have anything to settle.
+                for id in forgot.collect::<Vec<_>>() {
+                    self.with(now, &id, |scaled, out| scaled.settle(now, Cause::Event, out));
+                }
+            }
+            (Reporter::Pod(id), Some(workload)) => {
+                let before = self.pods.insert(id.clone(), (workload.clone(), incarnation));
+                let before = before.map(|(_, before)| before);
+                if !self.workloads.contains_key(&workload) {
+                    self.early.entry(workload.clone()).or_default().insert(id.clone());
+                }
+                self.with(now, &workload, |scaled, out| {
+                    if scaled.speaks(now, reporter, incarnation, before) {
+                        scaled.settle(now, Cause::Event, out);
+                    }
+                    scaled.pod_speaks(now, id, out);
+                });
+            }
+            (Reporter::Pod(_), None) => {}
         }
     }
 
@@ -162,6 +251,7 @@ impl Engine {
     /// Does something to a workload, if there is such a one, and sees to its next deadline.
     fn with(&mut self, now: Time, id: &WorkloadId, event: impl FnOnce(&mut Scaled, &mut Vec<Action>)) {
         let Some(entry) = self.workloads.get_mut(id) else { return };
+        entry.scaled.activators = self.activators.len() as u32;
         event(&mut entry.scaled, &mut self.actions);
         entry.scaled.plan(now, &self.settings);
         let due = entry.scaled.due();

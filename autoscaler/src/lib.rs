@@ -7,22 +7,26 @@
 //! | the reports of one workload, added up by second | [`collect`] |
 //! | two windows of seconds, averaged | [`load`], [`window`] |
 //! | how many pods that needs, and whether the burst capacity suffices | [`decide`], [`max_window`] |
+//! | how long pods take to become ready | [`starts`] |
 //! | bounds, and the route that follows | [`scale`] |
 //! | whether it serves, and the way to zero | [`activity`], [`to_zero`] |
 //!
 //! [`Engine`] holds all workloads and turns events into [`Action`]s by these steps. Each step is Knative's to the
-//! number, and says so where it is not.
+//! number, and says so where it is not: the departures of the default mode have names ([`config::Departure`]), leave
+//! reasons of that name ([`reasons`]), and can be switched off one by one.
 
 pub mod activity;
 pub mod collect;
 pub mod decide;
 pub mod engine;
+mod line;
 pub mod load;
 pub mod max_window;
 pub mod pods;
-mod reasons;
+pub mod reasons;
 pub mod scale;
+pub mod starts;
 pub mod to_zero;
 pub mod window;
 
-pub use engine::{Action, Engine, EngineSettings, Explanation, StartAs, Status};
+pub use engine::{Action, Engine, EngineSettings, Explanation, Reporters, StartAs, Status};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use config::{BurstCapacity, Policy, Route};
+use config::{BurstCapacity, Departure, Policy, Route};
 
 use crate::activity::Activity;
 use crate::decide::Reachability;
@@ -44,11 +44,23 @@ pub fn scale(policy: &Policy, desired: Option<u32>, seen: &Seen, activator_answe
     }
     let (bounded, bound) = within_bounds(policy, desired, seen.initialized, seen.reachability);
     if bounded.is_some_and(|pods| pods > 0) {
-        return Wanted { pods: bounded, asks: bounded, again: None, to_zero: ToZero::Awake, bound };
+        let (pods, floor) = above_floor(policy, bounded);
+        return Wanted { pods, asks: pods, again: None, to_zero: ToZero::Awake, bound: floor.or(bound) };
     }
     let state = to_zero(policy, seen, activator_answers);
-    let asks = state.pods().filter(|_| state.is_applied());
-    Wanted { pods: state.pods(), asks, again: state.again(), to_zero: state, bound: None }
+    let (pods, bound) = above_floor(policy, state.pods());
+    let asks = pods.filter(|_| state.is_applied());
+    Wanted { pods, asks, again: state.again(), to_zero: state, bound }
+}
+
+/// `activation-floor`: no scale between zero and activation-scale.
+fn above_floor(policy: &Policy, wanted: Option<u32>) -> (Option<u32>, Option<Step>) {
+    let floor = policy.activation_scale;
+    let lies_between = wanted.is_some_and(|pods| 0 < pods && pods < floor);
+    if !lies_between || !policy.takes(Departure::ActivationFloor) {
+        return (wanted, None);
+    }
+    (Some(floor), Some(Step::ActivationFloor { pods: floor }))
 }
 
 /// `desired` within min-, initial- and max-scale. The lower bound is looked at first: an initial-scale above max-scale

@@ -50,11 +50,27 @@ pub struct Seen {
     pub open: u64,
 }
 
+/// The name of every state on the way to zero: [`ToZero::name`]. The names never change.
+pub const STATES: &[&str] = &[
+    "awake",
+    "paused",
+    "scale-to-zero-disabled",
+    "starting",
+    "lingering",
+    "turning-away",
+    "unproven",
+    "grace",
+    "open",
+    "zero",
+];
+
 /// Where a workload is on its way to zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ToZero {
     /// Pods are wanted.
     Awake,
+    /// Scaling is paused: what is there stays.
+    Paused,
     /// Nothing is wanted, but scaling to zero is off: one pod stays.
     Disabled,
     /// Pods are starting that nobody waits for any more: they may still become ready.
@@ -91,7 +107,7 @@ impl ToZero {
     /// How many pods are wanted; none is unknown.
     pub fn pods(self) -> Option<u32> {
         match self {
-            ToZero::Awake | ToZero::Starting { .. } => None,
+            ToZero::Awake | ToZero::Paused | ToZero::Starting { .. } => None,
             ToZero::Disabled | ToZero::Lingering { .. } => Some(1),
             ToZero::TurningAway { .. } | ToZero::Unproven | ToZero::Grace { .. } | ToZero::Open | ToZero::Zero => {
                 Some(0)
@@ -127,6 +143,7 @@ impl ToZero {
     pub fn name(self) -> &'static str {
         match self {
             ToZero::Awake => "awake",
+            ToZero::Paused => "paused",
             ToZero::Disabled => "scale-to-zero-disabled",
             ToZero::Starting { .. } => "starting",
             ToZero::Lingering { .. } => "lingering",
@@ -142,6 +159,7 @@ impl ToZero {
     pub fn because(self) -> &'static str {
         match self {
             ToZero::Awake => "pods are wanted",
+            ToZero::Paused => "rouse.dev/paused: nothing is scaled, and the activator stays in the path",
             ToZero::Disabled => "no load, but enable-scale-to-zero is off: one pod stays",
             ToZero::Starting { .. } => "no load, but the pods that are starting may still become ready",
             ToZero::Lingering { .. } => "no load, but not yet active for a stable window: one pod stays",
@@ -211,4 +229,33 @@ fn grace_left(policy: &Policy, seen: &Seen) -> Option<Duration> {
 
 fn zero_unless_open(seen: &Seen) -> ToZero {
     if seen.open > 0 { ToZero::Open } else { ToZero::Zero }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_states_is_complete_and_has_no_other() {
+        let (limit, rest) = (Duration::ZERO, Duration::ZERO);
+        let mut state = ToZero::Awake;
+        let mut names = vec![state.name()];
+        loop {
+            // The match has no rest, so that a new state does not compile before it is here.
+            state = match state {
+                ToZero::Awake => ToZero::Paused,
+                ToZero::Paused => ToZero::Disabled,
+                ToZero::Disabled => ToZero::Starting { limit, rest },
+                ToZero::Starting { .. } => ToZero::Lingering { rest },
+                ToZero::Lingering { .. } => ToZero::TurningAway { in_path: false },
+                ToZero::TurningAway { .. } => ToZero::Unproven,
+                ToZero::Unproven => ToZero::Grace { rest },
+                ToZero::Grace { .. } => ToZero::Open,
+                ToZero::Open => ToZero::Zero,
+                ToZero::Zero => break,
+            };
+            names.push(state.name());
+        }
+        assert_eq!(names, STATES);
+    }
 }

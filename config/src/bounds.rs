@@ -138,7 +138,8 @@ pub const LINK_RETRY_SLOWEST: Duration = Duration::from_secs(1);
 /// Reports that a reporter keeps to send them (again): a minute of a thousand busy workloads. The oldest go first.
 pub const LINK_OUTBOX: usize = 65_536;
 
-/// Frames that wait to be written to one reporter. One that reads slower than that is cut off and starts anew.
+/// Frames that wait to be written to one reporter. An activator is told more when it has read most of them; a pod that
+/// reads slower than that is cut off and starts anew.
 pub const LINK_DOWN_FRAMES: usize = 4_096;
 
 /// Links that one autoscaler serves.
@@ -157,3 +158,132 @@ pub const MAY_REFUSE_WAIT: Duration = Duration::from_millis(20);
 
 /// One request that may be refused may wait at a pod for each this many slots, and at least one.
 pub const SLOTS_PER_MAY_REFUSE_PLACE: u32 = 10;
+
+/// Numbers that one Link gives to those who report and their workloads, so that a report need not name them; with more,
+/// the oldest number is given anew.
+pub const LINK_NAMES: usize = 65_536;
+
+/// Pods in one frame of a Link; more go in several. About 300 bytes each, they stay well below [`LINK_FRAME_BYTES`].
+pub const LINK_PODS_A_FRAME: usize = 1_024;
+
+/// Bytes that a Link keeps to put the pieces of a frame together; what a larger frame needed is given back.
+pub const LINK_KEPT_BYTES: usize = 4 << 10;
+
+/// How long a connection to a pod or an app may take to open before another is tried: they are near, and one whose
+/// machine is gone does not answer at all.
+pub const CONNECT_TIME: Duration = Duration::from_secs(2);
+
+/// How long a body waits for a pod's `100 Continue`. Who does not know of it would wait for the body for ever (RFC 9110,
+/// 10.1.1).
+pub const CONTINUE_WAIT: Duration = Duration::from_secs(1);
+
+/// How long a reporter keeps reports to send them (again): a stable window's worth.
+pub const LINK_KEPT_TIME: Duration = Duration::from_secs(60);
+
+/// What an autoscaler may choose as heartbeat; less would be noise, more would hide the dead.
+pub const LINK_HEARTBEATS: std::ops::RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
+
+/// Bytes of frames that a reporter hands to HTTP/2 at once: one DATA frame.
+pub const LINK_WRITE_BYTES: usize = 16 << 10;
+
+/// How long a reporter that ends may take to say its last; longer, and it would keep its pod from ending.
+pub const LINK_LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Reporters say what a whole second brought within this time after it, each at a moment of its own, so that an
+/// autoscaler is not told everything at once; it decides 50 ms after the second.
+pub const LINK_SPREAD: Duration = Duration::from_millis(20);
+
+/// Addresses of one name that a reporter tries before it resolves the name again.
+pub const LINK_ADDRESSES: usize = 8;
+
+/// How long the rest of a small body may take to arrive whose request has its answer already; after that its connection
+/// is closed. It was sent together with the head, by whoever means well.
+pub const UNREAD_TIME: Duration = Duration::from_secs(1);
+
+/// How often manifest files are looked at for edits. An edit that looks the same twice is applied: within half a second.
+pub const EDIT_POLL: Duration = Duration::from_millis(250);
+
+/// Manifests of one directory: more is no directory of manifests.
+pub const MANIFEST_FILES: usize = 1_000;
+
+/// How long a pod of which no start was ever measured counts as on its way: slow starters take half of that.
+pub const START_UNKNOWN: Duration = Duration::from_secs(60);
+
+/// Moments of a reporter's line that are remembered to tell how long its requests have waited: one a second for a
+/// minute.
+pub const LINE_MOMENTS: usize = 60;
+
+/// Wakes of one workload that `explain` tells of.
+pub const WAKES_EXPLAINED: usize = 8;
+
+/// Pods of all workloads whose start is remembered until they are ready or gone: more start at once nowhere.
+pub const STARTS_KEPT: usize = 16_384;
+
+/// Nodes of YAML in one manifest file: ten thousand workloads with fifty thousand listed pods.
+pub const MANIFEST_NODES: usize = 1_500_000;
+
+/// How long a Link that broke is waited for before its pod counts as starting again and its counts as missing: a few
+/// tries of a reporter, so that a connection that is merely reset changes nothing.
+pub const LINK_BACK_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long a file that lists pods may have changed unseen, where the operating system does not tell.
+pub const FILE_POLL: Duration = Duration::from_millis(200);
+
+/// Changes of scale and wakes that may wait to be made spans of, while a collector is slow: minutes of a busy town.
+pub const SPANS_TOLD: usize = 1_024;
+
+/// Spans that go to a collector at once: as many as in OpenTelemetry's own batches.
+pub const SPANS_BATCH: usize = 512;
+
+/// How long a span waits for others to go with it, and a batch that did not get through before it is sent again.
+pub const SPANS_DELAY: Duration = Duration::from_secs(1);
+
+/// How long a collector may take for a batch: it is near, or it has an agent that is.
+pub const SPANS_SEND_TIME: Duration = Duration::from_secs(5);
+
+/// How often a batch is sent before it is given up: a collector that restarts loses nothing.
+pub const SPANS_TRIES: u32 = 3;
+
+/// Bytes of a collector's answer that are read: it says how many spans it did not take, and why.
+pub const SPANS_ANSWER_BYTES: usize = 64 << 10;
+
+/// How often it is looked whether the first answers of wakes have begun; while none is awaited, never.
+pub const SPANS_POLL: Duration = Duration::from_millis(100);
+
+/// How long the spans of a wake wait for its first answer before they go without: as long as an app may take to begin
+/// one unless it is told otherwise.
+pub const SPANS_FIRST_BYTE: Duration = Duration::from_secs(300);
+
+/// How long a process that ends waits for a collector to take its last spans.
+pub const SPANS_LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Workloads of which an activator missed news because it reads slowly, and pods that ended meanwhile: all of ten thousand
+/// workloads with ten pods each. With more its Link is cut off, and it hears everything anew.
+pub const LINK_MISSED: usize = 131_072;
+
+/// What reporters said that the autoscaler takes in at one go: enough that the rest of its loop does not matter, little
+/// enough that what the platform says need not wait for long.
+pub const FRAMES_A_TURN: usize = 256;
+
+/// Reports of one Link that are acknowledged together: nobody waits for it, and waking two processes for each report of
+/// each pod would cost as much as the reports. Fewer are when something else is said, or a heartbeat is due.
+pub const LINK_ACK_EVERY: usize = 64;
+
+/// Bytes of the names of one reporter and its workload: Kubernetes's longest four fit (63 for a namespace, 253 for any
+/// other), and what one Link makes an autoscaler remember stays below 64 MiB.
+pub const LINK_NAME_BYTES: usize = 1 << 10;
+
+/// How long what a reporter said of its clock is believed before later sayings replace it: a clock that stood still with
+/// its machine is known to be behind after this, and a network that is slow for a moment does not matter.
+pub const LINK_CLOCK_KEPT: Duration = Duration::from_secs(30);
+
+/// How far ahead of the autoscaler's clock a report may end: clocks that are corrected by whole seconds are less than one
+/// apart, and load of the future would be counted once it is there.
+pub const REPORT_AHEAD: Duration = Duration::from_secs(2);
+
+/// How long a draining pod that only activators use serves on: by then each has heard that it goes.
+pub const DRAIN_ACTIVATORS: Duration = Duration::from_secs(1);
+
+/// How long an activator that ends waits for its port to be quiet, unless it was told to wait longer: load balancers have
+/// learned of it by then, and those that only look whether the port is open never will.
+pub const LEAVE_QUIET: Duration = Duration::from_secs(60);

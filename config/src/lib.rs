@@ -34,7 +34,7 @@ pub use defaults::Defaults;
 pub use duration::GoDuration;
 pub use platform::{Platform, PlatformError, PlatformEvent};
 pub use pod::{Failure, Pod, PodId, PodState};
-pub use policy::{Aggregation, BurstCapacity, Metric, Mode, Policy};
+pub use policy::{Aggregation, BurstCapacity, Departure, Metric, Mode, Policy, Without};
 pub use problem::{Findings, Problem, Problems, Warning};
 pub use report::Report;
 pub use serving::{Probe, ProbeKind, Protocol, Serving};

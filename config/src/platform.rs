@@ -1,6 +1,7 @@
 //! The seam between Rouse and where pods live.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use futures_core::Stream;
 
@@ -32,7 +33,7 @@ pub trait Platform: Send + Sync + 'static {
 #[derive(Clone, Debug, PartialEq)]
 pub enum PlatformEvent {
     /// The workload is new, or its settings changed. The number is how many pods it has been asked to have so far.
-    Workload(Box<Workload>, u32),
+    Workload(Arc<Workload>, u32),
     /// The workload is no more.
     WorkloadGone(WorkloadId),
     /// The pod is new or changed.

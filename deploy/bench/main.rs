@@ -7,10 +7,20 @@
 #![allow(clippy::print_stdout, reason = "what it prints is what it is for")]
 
 mod activation;
+mod burst;
 mod client;
+mod contracts;
 mod flood;
+mod kills;
+mod load;
 mod memory;
+mod restart;
+mod scale;
+mod scrape;
+mod served;
 mod server;
+mod slow_pod;
+mod town;
 mod trickle;
 mod wakes;
 
@@ -70,6 +80,47 @@ enum Part {
         #[arg(long, default_value_t = 60)]
         window: u64,
     },
+    /// Two activators, direct clients and four pods under load: counts that must hold, at container-concurrency 1 and 10
+    Contracts {
+        /// How long, both together
+        #[arg(long = "for", value_parser = deploy::flag::duration, default_value = "60s")]
+        time: Duration,
+    },
+    /// From 5 to 200 requests in flight at two pods: how long until more pods are wished for
+    Burst {
+        /// How long, all four cases together
+        #[arg(long = "for", value_parser = deploy::flag::duration, default_value = "2m")]
+        time: Duration,
+    },
+    /// A pod that takes 100 ms beside one that takes 10: the share of requests that the slow one gets
+    SlowPod {
+        /// At most how long, all concurrencies together
+        #[arg(long = "for", value_parser = deploy::flag::duration, default_value = "10m")]
+        time: Duration,
+        /// How many requests at each concurrency
+        #[arg(long, default_value_t = 10_000)]
+        count: u64,
+    },
+    /// Eight busy pods, and an autoscaler that is killed and started again: the fewest pods that it then wishes for
+    Restart {
+        /// How long, all kills together
+        #[arg(long = "for", value_parser = deploy::flag::duration, default_value = "5m")]
+        time: Duration,
+        /// The stable window
+        #[arg(long, value_parser = deploy::flag::duration, default_value = "60s")]
+        window: Duration,
+    },
+    /// 10,000 workloads, idle and then with 50,000 pods that report each second: CPU, memory, reaction
+    Scale(scale::Options),
+    /// Steady load while processes end or are killed, pods are rolled, settings edited, and all goes to zero and back
+    Kills {
+        /// How long, all parts together
+        #[arg(long = "for", value_parser = deploy::flag::duration, default_value = "10m")]
+        time: Duration,
+        /// Against which form of Rouse
+        #[arg(long, default_value = "both")]
+        against: kills::Against,
+    },
 }
 
 fn main() -> ExitCode {
@@ -93,6 +144,12 @@ fn measure(part: Part) -> anyhow::Result<()> {
             }
             Part::Memory { count, idle } => memory::run(count, Duration::from_secs(idle)).await,
             Part::Activation { window } => activation::run(window).await,
+            Part::Contracts { time } => contracts::run(time).await,
+            Part::Scale(options) => scale::run(options).await,
+            Part::Kills { time, against } => kills::run(time, against).await,
+            Part::Burst { time } => burst::run(time).await,
+            Part::SlowPod { time, count } => slow_pod::run(time, count).await,
+            Part::Restart { time, window } => restart::run(time, window).await,
         }
     })
 }

@@ -50,6 +50,14 @@ impl Rouse {
         Ok(rouse)
     }
 
+    /// Puts another text into the manifest's file, as editors do: a new file takes the old one's place.
+    pub(crate) fn edit(&self, manifest: &str) -> anyhow::Result<()> {
+        let new = self.directory.join("bench.yaml.new");
+        std::fs::write(&new, manifest)?;
+        std::fs::rename(new, self.directory.join("bench.yaml"))?;
+        Ok(())
+    }
+
     /// What the instance says about one workload.
     pub(crate) async fn explain(&self, workload: &str) -> anyhow::Result<Value> {
         let answer = client::get(self.admin, "bench", &format!("/v1/workloads/{workload}")).await?;
@@ -93,10 +101,15 @@ impl Drop for Rouse {
 
 /// The `rouse` that was built beside this program.
 pub(crate) fn rouse_binary() -> anyhow::Result<PathBuf> {
+    beside_us("rouse")
+}
+
+/// The binary `name` that was built beside this program.
+pub(crate) fn beside_us(name: &str) -> anyhow::Result<PathBuf> {
     let ours = std::env::current_exe()?;
-    let rouse = ours.parent().unwrap_or(Path::new(".")).join("rouse");
-    ensure!(rouse.exists(), "{} is missing: run `cargo build --release` first", rouse.display());
-    Ok(rouse)
+    let binary = ours.parent().unwrap_or(Path::new(".")).join(name);
+    ensure!(binary.exists(), "{} is missing: run `cargo build --release --workspace` first", binary.display());
+    Ok(binary)
 }
 
 fn free_address() -> anyhow::Result<SocketAddr> {

@@ -1,10 +1,10 @@
-//! The admin port: `/healthz`, `/metrics`, `/v1/workloads` and `/v1/workloads/NAMESPACE/KIND/NAME`.
+//! The admin port: `/healthz`, `/readyz`, `/metrics`, `/v1/workloads` and `/v1/workloads/NAMESPACE/KIND/NAME`.
 
 use std::sync::Arc;
 
 use activator::{Activator, Snapshot};
 use autoscaler::Engine;
-use config::{PodState, WorkloadId};
+use config::{Pod, PodState, WorkloadId};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -13,16 +13,39 @@ use queue_proxy::{Body, Clock, Handler, Peer};
 use serde_json::{Value, json};
 
 use crate::exposition;
+use crate::link::Hub;
+use crate::wakes::Wakes;
 
-/// Answers for the engine and the activator of one process.
+/// What is said where there is nothing.
+pub(crate) const NOTHING_ELSE: &str = "there is /healthz, /readyz, /metrics and /v1/workloads\n";
+
+/// Who sees requests and pods.
+enum Watched {
+    /// The activator of this process.
+    Here(Arc<Activator>),
+    /// Those who are linked.
+    Linked(Arc<Hub>),
+}
+
+impl Watched {
+    fn snapshot(&self, id: &WorkloadId) -> Option<Snapshot> {
+        match self {
+            Watched::Here(activator) => activator.snapshot(id),
+            Watched::Linked(_) => None,
+        }
+    }
+}
+
+/// Answers for an engine and whom it hears.
 #[derive(Clone)]
 pub struct Admin {
     inner: Arc<Inner>,
+    wakes: Wakes,
 }
 
 struct Inner {
     engine: Arc<Mutex<Engine>>,
-    activator: Arc<Activator>,
+    fronts: Watched,
     clock: Clock,
     metrics: PrometheusHandle,
 }
@@ -35,7 +58,22 @@ impl Admin {
         clock: Clock,
         metrics: PrometheusHandle,
     ) -> Admin {
-        Admin { inner: Arc::new(Inner { engine, activator, clock, metrics }) }
+        Admin {
+            inner: Arc::new(Inner { engine, fronts: Watched::Here(activator), clock, metrics }),
+            wakes: Wakes::default(),
+        }
+    }
+
+    /// An admin port of an autoscaler.
+    pub fn of_autoscaler(engine: Arc<Mutex<Engine>>, hub: Arc<Hub>, clock: Clock, metrics: PrometheusHandle) -> Admin {
+        let fronts = Watched::Linked(hub);
+        Admin { inner: Arc::new(Inner { engine, fronts, clock, metrics }), wakes: Wakes::default() }
+    }
+
+    /// The same, which knows of wakes.
+    #[must_use]
+    pub fn with_wakes(self, wakes: &Wakes) -> Admin {
+        Admin { wakes: wakes.clone(), ..self }
     }
 
     fn answer(&self, method: &Method, path: &str) -> Response<Body<()>> {
@@ -43,7 +81,8 @@ impl Admin {
             return plain(StatusCode::METHOD_NOT_ALLOWED, "GET only\n".to_owned());
         }
         match path {
-            "/healthz" => plain(StatusCode::OK, "ok\n".to_owned()),
+            // It is listening: all that is needed was there.
+            "/healthz" | "/readyz" => plain(StatusCode::OK, "ok\n".to_owned()),
             "/metrics" => plain(StatusCode::OK, self.metrics()),
             "/v1/workloads" => json_answer(&self.workloads()),
             _ => match path.strip_prefix("/v1/workloads/").map(str::parse::<WorkloadId>) {
@@ -52,7 +91,7 @@ impl Admin {
                     None => plain(StatusCode::NOT_FOUND, format!("no workload {id}\n")),
                 },
                 Some(Err(error)) => plain(StatusCode::BAD_REQUEST, format!("{error}\n")),
-                None => plain(StatusCode::NOT_FOUND, "there is /healthz, /metrics and /v1/workloads\n".to_owned()),
+                None => plain(StatusCode::NOT_FOUND, NOTHING_ELSE.to_owned()),
             },
         }
     }
@@ -61,7 +100,7 @@ impl Admin {
     fn workloads(&self) -> Value {
         let mut lines: Vec<_> = self.inner.engine.lock().status().collect();
         for line in &mut lines {
-            if let Some(seen) = self.inner.activator.snapshot(&line.workload) {
+            if let Some(seen) = self.inner.fronts.snapshot(&line.workload) {
                 line.open = u64::from(seen.open);
             }
         }
@@ -72,12 +111,18 @@ impl Admin {
     fn explain(&self, id: &WorkloadId) -> Option<Value> {
         let explained = self.inner.engine.lock().explain(self.inner.clock.now(), id)?;
         let mut answer = json!(explained);
-        if let Some(seen) = self.inner.activator.snapshot(id) {
+        answer["wakes"] = self.wakes.of(id).iter().map(|woken| woken.told(self.inner.clock.now())).collect();
+        if let Some(seen) = self.inner.fronts.snapshot(id) {
             answer["state"] = answer["to_zero"]["state"].clone();
             answer["held"] = json!(seen.held);
             answer["held_bytes"] = json!(seen.held_bytes);
             answer["open"] = json!(seen.open);
             answer["running"] = running(&seen);
+        }
+        if let Watched::Linked(hub) = &self.inner.fronts {
+            answer["state"] = answer["to_zero"]["state"].clone();
+            answer["held"] = answer["load"]["waiting"].clone();
+            answer["running"] = linked(&hub.pods(id));
         }
         Some(answer)
     }
@@ -86,8 +131,12 @@ impl Admin {
     fn metrics(&self) -> String {
         let lines: Vec<_> = self.inner.engine.lock().status().collect();
         for line in lines {
-            exposition::workload(&line, self.inner.activator.snapshot(&line.workload).as_ref());
+            exposition::workload(&line, self.inner.fronts.snapshot(&line.workload).as_ref());
         }
+        if let Watched::Linked(hub) = &self.inner.fronts {
+            exposition::links(hub.links());
+        }
+        self.wakes.take_answered().iter().for_each(exposition::answered);
         self.inner.metrics.run_upkeep();
         self.inner.metrics.render()
     }
@@ -101,7 +150,7 @@ impl Handler for Admin {
     }
 }
 
-fn running(seen: &Snapshot) -> Value {
+pub(crate) fn running(seen: &Snapshot) -> Value {
     // A pod that is gone stays with the activator until its last report was taken; people need not see it.
     seen.pods
         .iter()
@@ -118,11 +167,17 @@ fn running(seen: &Snapshot) -> Value {
         .collect()
 }
 
-fn plain(status: StatusCode, text: String) -> Response<Body<()>> {
+/// Pods as an autoscaler sees them: what each has in flight, its reports say together.
+fn linked(pods: &[(Pod, bool)]) -> Value {
+    let line = |(pod, linked): &(Pod, bool)| json!({ "id": pod.id, "address": pod.address.to_string(), "state": pod.state, "linked": linked });
+    pods.iter().map(line).collect()
+}
+
+pub(crate) fn plain(status: StatusCode, text: String) -> Response<Body<()>> {
     answer(status, "text/plain; charset=utf-8", text)
 }
 
-fn json_answer(value: &Value) -> Response<Body<()>> {
+pub(crate) fn json_answer(value: &Value) -> Response<Body<()>> {
     answer(StatusCode::OK, "application/json", format!("{value}\n"))
 }
 

@@ -140,6 +140,13 @@ fn explanation(answer: &Value) -> String {
             format!("{} {} at {at}, {} in flight", text(&pod["id"]), text(&pod["state"]), text(&pod["in_flight"])),
         );
     }
+    for woken in list(&answer["wakes"]) {
+        let phases: Vec<String> = list(&woken["phases"])
+            .map(|phase| format!("{} {} ms", text(&phase["phase"]), milliseconds(&phase["seconds"])))
+            .collect();
+        let (ago, took) = (number(&woken["seconds_ago"]), milliseconds(&woken["seconds"]));
+        line("wake", format!("{ago} s ago, {} waited, {took} ms: {}", text(&woken["requests"]), phases.join(", ")));
+    }
     for decided in list(&answer["decisions"]) {
         let decision = &decided["decision"];
         let wanted = text(&decision["desired"]);
@@ -165,6 +172,10 @@ fn text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
+}
+
+fn milliseconds(seconds: &Value) -> String {
+    seconds.as_f64().map_or_else(|| text(seconds), |seconds| format!("{:.1}", seconds * 1e3))
 }
 
 /// A number with at most two digits behind the point.

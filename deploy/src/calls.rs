@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use config::{Platform, PlatformError, Route, WorkloadId};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// One call to a platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Ended {
     pub call: Call,
     /// What the platform said.
     pub result: Result<(), PlatformError>,
+    /// When.
+    pub at: Instant,
 }
 
 /// Calls that run, and wishes that wait for them.
@@ -37,10 +40,13 @@ pub struct Calls<P> {
     waiting: HashMap<WorkloadId, Wishes>,
 }
 
+/// The wishes of a workload whose call runs.
 #[derive(Debug, Default)]
 struct Wishes {
     route: Option<Route>,
     scale: Option<u32>,
+    /// The call that runs is to scale to this.
+    scaling: Option<u32>,
 }
 
 impl Wishes {
@@ -69,6 +75,11 @@ impl<P: Platform> Calls<P> {
         self.start(workload, call);
     }
 
+    /// How many pods the platform is being asked for, if a call is on its way.
+    pub fn scaling(&self, workload: &WorkloadId) -> Option<u32> {
+        self.waiting.get(workload).and_then(|wishes| wishes.scale.or(wishes.scaling))
+    }
+
     /// The next call to end. Pends while none runs. Cancel-safe.
     pub async fn ended(&mut self) -> Ended {
         let ended = match self.running.join_next().await {
@@ -83,13 +94,16 @@ impl<P: Platform> Calls<P> {
     }
 
     fn start(&mut self, workload: WorkloadId, call: Call) {
+        if let Some(wishes) = self.waiting.get_mut(&workload) {
+            wishes.scaling = if let Call::Scale(pods) = call { Some(pods) } else { None };
+        }
         let platform = Arc::clone(&self.platform);
         self.running.spawn(async move {
             let result = match call {
                 Call::Scale(pods) => platform.scale(&workload, pods).await,
                 Call::Route(route) => platform.route(&workload, route).await,
             };
-            Ended { workload, call, result }
+            Ended { workload, call, result, at: Instant::now() }
         });
     }
 }

@@ -2,52 +2,50 @@
 
 use std::sync::Arc;
 
-use activator::Activator;
 use autoscaler::{Action, Engine};
-use config::link::Up;
-use config::{Platform, PlatformEvent, Time};
+use config::{Platform, PlatformEvent, Pod, Time, bounds};
 use futures_util::StreamExt;
 use parking_lot::Mutex;
 use queue_proxy::Clock;
 use tokio::sync::mpsc;
 
 use crate::calls::{Call, Calls, Ended};
+use crate::fronts::Fronts;
+use crate::link::Heard;
 use crate::narrate::Narrator;
 
 /// All that turns reports into pods, in one task. Reads the clock for the engine, which has none.
 #[derive(Debug)]
-pub struct Driver<P> {
+pub struct Driver<P, F> {
     /// Where pods live.
     pub platform: Arc<P>,
     /// What decides; shared with whoever asks it why.
     pub engine: Arc<Mutex<Engine>>,
-    /// What holds requests.
-    pub activator: Arc<Activator>,
+    /// Who stands in front of pods, and hears of what is known and decided.
+    pub fronts: Arc<F>,
     /// What time it is.
     pub clock: Clock,
-    /// Reports on their way here.
-    pub frames: mpsc::Receiver<Up>,
+    /// What reporters say, on its way here.
+    pub frames: mpsc::Receiver<Heard>,
     /// Who tells people about it.
     pub narrator: Narrator,
 }
 
 /// What made the driver go round.
 enum Turn {
-    Frame(Up),
+    Frames,
     Event(PlatformEvent),
     Ended(Ended),
     Due,
 }
 
-impl<P: Platform> Driver<P> {
+impl<P: Platform, F: Fronts> Driver<P, F> {
     /// Runs until the platform's events end.
-    ///
-    /// The activator hears of workloads and failures here; of pods it hears from the platform itself, without a queue
-    /// in between, because that is on the way of a wake.
     pub async fn run(mut self) {
         let mut events = self.platform.events();
         let mut calls = Calls::new(Arc::clone(&self.platform));
         let mut frames_open = true;
+        let mut heard = Vec::with_capacity(bounds::FRAMES_A_TURN);
         loop {
             let deadline = self.engine.lock().next_deadline().map(|time| self.clock.instant_of(time));
             let due = async {
@@ -63,50 +61,79 @@ impl<P: Platform> Driver<P> {
                     None => return,
                 },
                 ended = calls.ended() => Turn::Ended(ended),
-                frame = self.frames.recv(), if frames_open => match frame {
-                    Some(frame) => Turn::Frame(frame),
-                    None => { frames_open = false; continue }
+                count = self.frames.recv_many(&mut heard, bounds::FRAMES_A_TURN), if frames_open => match count {
+                    0 => { frames_open = false; continue }
+                    _ => Turn::Frames,
                 },
                 () = due => Turn::Due,
             };
             let now = self.clock.now();
-            self.turn(now, turn);
-            self.act(&mut calls);
+            self.turn(now, turn, &mut heard, &calls);
+            self.act(now, &mut calls);
         }
     }
 
-    fn turn(&mut self, now: Time, turn: Turn) {
+    fn turn(&mut self, now: Time, turn: Turn, heard: &mut Vec<Heard>, calls: &Calls<P>) {
         match turn {
-            Turn::Frame(frame) => self.engine.lock().up(now, frame),
-            Turn::Event(event) => self.event(now, event),
+            Turn::Frames => self.heard(now, heard),
+            Turn::Event(event) => self.event(now, event, calls),
             Turn::Ended(ended) => self.ended(now, &ended),
             Turn::Due => self.engine.lock().advance(now),
         }
     }
 
-    fn event(&mut self, now: Time, event: PlatformEvent) {
-        let mut engine = self.engine.lock();
+    /// Takes in what reporters said, all under one lock.
+    fn heard(&mut self, now: Time, heard: &mut Vec<Heard>) {
+        let engine = Arc::clone(&self.engine);
+        let mut engine = engine.lock();
+        for heard in heard.drain(..) {
+            match heard {
+                Heard::Up(frame) => engine.up(now, frame),
+                // As it is now: one that is back may have been heard before this.
+                Heard::Lost(reporter) if self.fronts.is_linked(&reporter) => {}
+                Heard::Lost(reporter) => engine.lost(now, &reporter),
+                // As it is now rather than as it was when this was sent: the platform may have said otherwise since.
+                Heard::Pod(id) => {
+                    if let Some(pod) = self.fronts.believed(&id) {
+                        engine.pod(now, &pod);
+                        self.tell(now, &pod);
+                    }
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, now: Time, pod: &Pod) {
+        self.narrator.pod(pod, now);
+        // A pod that became ready may have ended a wake: the activator handed over before this came.
+        for wake in self.fronts.wakes() {
+            self.narrator.woke(&wake);
+        }
+    }
+
+    fn event(&mut self, now: Time, event: PlatformEvent, calls: &Calls<P>) {
         match event {
             PlatformEvent::Workload(workload, replicas) => {
-                self.activator.set_workload(&workload);
-                engine.workload(now, &workload, replicas);
+                self.fronts.workload(&workload);
+                // What it was asked for meanwhile is no longer what it says, but what it is about to have.
+                let replicas = calls.scaling(&workload.id).unwrap_or(replicas);
+                self.engine.lock().workload(now, &workload, replicas);
             }
             PlatformEvent::WorkloadGone(id) => {
-                self.activator.remove_workload(&id);
-                engine.workload_gone(now, &id);
+                self.fronts.workload_gone(&id);
+                self.engine.lock().workload_gone(now, &id);
+                self.narrator.workload_gone(&id);
             }
             PlatformEvent::Pod(pod) => {
-                engine.pod(now, &pod);
-                self.narrator.pod(&pod, now);
-                // A pod that became ready may have ended a wake: the activator handed over before this event came.
-                for wake in self.activator.take_wakes() {
-                    self.narrator.woke(&wake);
+                if let Some(pod) = self.fronts.pod(now, pod) {
+                    self.engine.lock().pod(now, &pod);
+                    self.tell(now, &pod);
                 }
             }
             PlatformEvent::Failure(id, failure) => {
-                self.activator.set_failure(&id, failure.as_ref());
+                self.fronts.failure(now, &id, failure.as_ref());
                 self.narrator.failure(&id, failure.as_ref());
-                engine.failure(now, &id, failure);
+                self.engine.lock().failure(now, &id, failure);
             }
         }
     }
@@ -119,21 +146,22 @@ impl<P: Platform> Driver<P> {
         match (ended.call, ended.result.is_ok()) {
             (Call::Route(route), true) => engine.route_is_true(now, &ended.workload, route),
             (Call::Route(route), false) => engine.route_failed(now, &ended.workload, route),
-            (Call::Scale(_), true) => {}
+            (Call::Scale(_), true) => self.narrator.asked(&ended.workload, self.clock.time_of(ended.at)),
             (Call::Scale(pods), false) => engine.scale_failed(now, &ended.workload, pods),
         }
     }
 
-    fn act(&mut self, calls: &mut Calls<P>) {
+    fn act(&mut self, now: Time, calls: &mut Calls<P>) {
         let actions = self.engine.lock().take_actions();
         for action in actions {
             match action {
                 Action::Scale { workload, from, pods, why } => {
-                    self.narrator.scaled(&workload, from, pods, &why);
+                    self.narrator.scaled(&workload, from, pods, &why, now);
                     calls.make(workload, Call::Scale(pods));
                 }
                 Action::Route { workload, route } => calls.make(workload, Call::Route(route)),
-                Action::Settings { workload, watermark } => self.activator.set_watermark(&workload, watermark),
+                Action::Settings { workload, watermark } => self.fronts.watermark(&workload, watermark),
+                Action::Leave { workload } => self.fronts.leave(&workload),
             }
         }
     }

@@ -1,18 +1,25 @@
 //! Where Rouse runs: in memory (for tests) and on one machine; and the `rouse` command.
 
+pub mod activate;
 pub mod admin;
 pub mod ask;
+pub mod autoscale;
 pub mod calls;
 pub mod drive;
 pub mod exposition;
 pub mod files;
 pub mod flag;
 mod fleet;
+pub mod fronts;
 pub mod link;
+pub mod listed;
 pub mod local;
 pub mod log;
 pub mod memory;
 pub mod narrate;
 pub mod pod;
+pub mod process;
 pub mod run;
 pub mod sample;
+pub mod spans;
+pub mod wakes;

@@ -7,13 +7,18 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use config::WorkloadId;
+use deploy::activate::{self, ActivatorOptions};
 use deploy::ask::{self, Output};
+use deploy::autoscale::{self, AutoscalerOptions, PlatformFlag};
 use deploy::log::{self, LogFormat};
+use deploy::process::RunError;
 use deploy::run::{self, RunOptions};
-use deploy::{files, pod, sample};
+use deploy::spans::Endpoint;
+use deploy::{files, flag, pod, sample};
 
 /// Gives freed memory back, unlike the system's allocator: after a burst of requests Rouse is small again.
 #[global_allocator]
@@ -40,10 +45,19 @@ enum Command {
         /// Where /healthz, /metrics and /v1/workloads are served
         #[arg(long, default_value = "127.0.0.1:8090")]
         admin: SocketAddr,
+        /// Where spans of wakes and of changes of scale go, by OTLP over HTTP: http://HOST:PORT
+        #[arg(long, value_name = "URL")]
+        #[cfg_attr(feature = "otel", arg(env = "OTEL_EXPORTER_OTLP_ENDPOINT"))]
+        #[cfg_attr(not(feature = "otel"), arg(hide = true))]
+        otlp_endpoint: Option<Endpoint>,
         /// How log lines are written
         #[arg(long, default_value = "text")]
         log_format: LogFormat,
     },
+    /// Decide how many pods workloads need, by what activators and queue-proxies report
+    Autoscaler(Autoscaler),
+    /// Hold and balance requests, as the autoscaler says
+    Activator(ActivatorFlags),
     /// Say everything that is wrong with manifests, and run nothing
     Check {
         /// Manifest files (YAML); together they are one set
@@ -77,6 +91,59 @@ struct PodOnly {
 }
 
 #[derive(clap::Args)]
+struct Autoscaler {
+    /// Where pods live: static:FILE, where FILE lists workloads and pods
+    #[arg(long)]
+    platform: PlatformFlag,
+    /// Where the pods that are wanted are written, as JSON
+    #[arg(long)]
+    wishes: Option<PathBuf>,
+    /// Where activators and queue-proxies connect
+    #[arg(long, default_value = "127.0.0.1:8091")]
+    listen: SocketAddr,
+    /// Where /healthz, /readyz, /metrics and /v1/workloads are served
+    #[arg(long, default_value = "127.0.0.1:8092")]
+    admin: SocketAddr,
+    /// The certificate (PEM) of the port that they connect to; without it that port is plain
+    #[arg(long, requires = "link_key")]
+    link_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(long, requires = "link_cert")]
+    link_key: Option<PathBuf>,
+    /// How long after its start nothing is taken for gone that has not spoken yet
+    #[arg(long, default_value = "10s", value_parser = flag::duration)]
+    sync_after: Duration,
+    /// How log lines are written
+    #[arg(long, default_value = "text")]
+    log_format: LogFormat,
+}
+
+#[derive(clap::Args)]
+struct ActivatorFlags {
+    /// Where the autoscaler listens for it: HOST:PORT
+    #[arg(long)]
+    autoscaler: String,
+    /// Where the gateway listens; it routes by Host
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Where /healthz, /readyz, /metrics and /v1/workloads are served
+    #[arg(long, default_value = "127.0.0.1:8093")]
+    admin: SocketAddr,
+    /// Its name, which no other activator has
+    #[arg(long)]
+    name: String,
+    /// Who signs the autoscaler's certificate (PEM); without it the Link is plain
+    #[arg(long)]
+    link_ca: Option<PathBuf>,
+    /// How long it serves on after the last new connection once it is told to end
+    #[arg(long, default_value = "10s", value_parser = flag::duration)]
+    drain_quiet: Duration,
+    /// How log lines are written
+    #[arg(long, default_value = "text")]
+    log_format: LogFormat,
+}
+
+#[derive(clap::Args)]
 struct Ask {
     /// The instance's admin address
     #[arg(long, default_value = "127.0.0.1:8090")]
@@ -92,10 +159,12 @@ fn main() -> ExitCode {
         return pod::run(&PodOnly::parse_from(std::env::args_os().skip(1)).options);
     }
     match Options::parse().command {
-        Command::Run { files, listen, admin, log_format } => {
+        Command::Run { files, listen, admin, otlp_endpoint, log_format } => {
             log::start(log_format);
-            run(&RunOptions { files, listen, admin })
+            ended(run::run(&RunOptions { files, listen, admin, otlp_endpoint }))
         }
+        Command::Autoscaler(flags) => ended(autoscale(flags)),
+        Command::Activator(flags) => ended(activate(flags)),
         Command::Check { files } => check(&files),
         Command::Status { ask } => print(block_on(ask::status(ask.admin, ask.output))),
         Command::Explain { workload, ask } => print(block_on(ask::explain(ask.admin, &workload, ask.output))),
@@ -104,14 +173,27 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: &RunOptions) -> ExitCode {
-    match run::run(options) {
+fn autoscale(flags: Autoscaler) -> Result<(), RunError> {
+    log::start(flags.log_format);
+    let Autoscaler { platform, wishes, listen, admin, link_cert, link_key, sync_after, .. } = flags;
+    let tls = link_cert.zip(link_key);
+    autoscale::run(&AutoscalerOptions { platform, wishes, listen, admin, tls, sync_after })
+}
+
+fn activate(flags: ActivatorFlags) -> Result<(), RunError> {
+    log::start(flags.log_format);
+    let ActivatorFlags { autoscaler, listen, admin, name, link_ca, drain_quiet, .. } = flags;
+    activate::run(&ActivatorOptions { autoscaler, listen, admin, name, link_ca, drain_quiet })
+}
+
+fn ended(ended: Result<(), RunError>) -> ExitCode {
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(run::RunError::BadInput(error)) => {
+        Err(RunError::BadInput(error)) => {
             eprintln!("{error}");
             ExitCode::from(2)
         }
-        Err(run::RunError::Failed(error)) => {
+        Err(RunError::Failed(error)) => {
             eprintln!("rouse: {error:#}");
             ExitCode::FAILURE
         }

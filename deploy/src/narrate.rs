@@ -4,11 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use activator::Wake;
 use config::{Failure, Pod, PodId, PodState, Reason, Time, WorkloadId};
-use metrics::{counter, histogram};
+use metrics::counter;
 use tracing::{info, warn};
 
 use crate::exposition;
 use crate::log::short;
+use crate::spans::Spans;
+use crate::wakes::Wakes;
 
 /// Turns what the driver sees into lines such as `hello: 2 → 5 pods because …`.
 #[derive(Debug, Default)]
@@ -17,12 +19,30 @@ pub struct Narrator {
     pods: HashMap<WorkloadId, HashSet<PodId>>,
     /// Workloads that were asked to have no pods.
     to_zero: HashSet<WorkloadId>,
+    wakes: Wakes,
+    spans: Spans,
 }
 
 impl Narrator {
-    /// The platform was asked for another number of pods.
-    pub fn scaled(&mut self, workload: &WorkloadId, from: u32, pods: u32, why: &Reason) {
+    /// A narrator that tells the phases of wakes, too.
+    pub fn new(wakes: Wakes) -> Narrator {
+        Narrator { wakes, ..Narrator::default() }
+    }
+
+    /// The same, which tells of wakes and changes of scale as spans, too.
+    #[must_use]
+    pub fn with_spans(self, spans: Spans) -> Narrator {
+        Narrator { spans, ..self }
+    }
+
+    /// The platform is being asked for another number of pods.
+    pub fn scaled(&mut self, workload: &WorkloadId, from: u32, pods: u32, why: &Reason, now: Time) {
         counter!(exposition::SCALE_CALLS).increment(1);
+        counter!(exposition::DECISIONS, "rule" => why.rule).increment(1);
+        self.spans.scaled(workload, from, pods, why, now);
+        if from == 0 {
+            self.wakes.decided(workload, why, now);
+        }
         if pods == 0 {
             self.to_zero.insert(workload.clone());
         } else {
@@ -32,13 +52,27 @@ impl Narrator {
         info!("{}: {from} → {pods} {unit} because {}", short(workload), why.because);
     }
 
+    /// The platform took a wish for pods.
+    pub fn asked(&mut self, workload: &WorkloadId, at: Time) {
+        self.wakes.asked(workload, at);
+    }
+
+    /// The workload is no more.
+    pub fn workload_gone(&mut self, workload: &WorkloadId) {
+        self.to_zero.remove(workload);
+        self.wakes.workload_gone(workload);
+        exposition::workload_gone(workload);
+    }
+
     /// A pod is new or changed.
     pub fn pod(&mut self, pod: &Pod, now: Time) {
         let name = short(&pod.workload);
         match pod.state {
             PodState::Starting => {
-                counter!(exposition::PODS_STARTED).increment(1);
-                self.pods.entry(pod.workload.clone()).or_default().insert(pod.id.clone());
+                // One that was ready before and is starting again was started once.
+                if self.pods.entry(pod.workload.clone()).or_default().insert(pod.id.clone()) {
+                    counter!(exposition::PODS_STARTED).increment(1);
+                }
             }
             PodState::Ready => {
                 tracing::debug!("{name}: pod {} ready after {} ms", pod.id, now.since(pod.created).as_millis());
@@ -61,10 +95,17 @@ impl Narrator {
 
     /// Requests that found no ready pod were handed to one.
     pub fn woke(&mut self, wake: &Wake) {
-        let took = wake.released_at.since(wake.held_at);
-        histogram!(exposition::WAKE_SECONDS).record(took);
+        let woken = self.wakes.woke(wake);
+        exposition::woke(&woken);
+        self.spans.woke(&woken);
+        let took = woken.took();
         let meanwhile = if wake.requests == 1 { String::new() } else { format!(", {} requests waited", wake.requests) };
-        info!("{}: woke in {:.0} ms{meanwhile}", short(&wake.workload), took.as_secs_f64() * 1e3);
+        let phases: Vec<String> = woken
+            .phases()
+            .map(|(phase, from, to)| format!("{} {:.1}", phase.word(), to.since(from).as_secs_f64() * 1e3))
+            .collect();
+        let (name, took) = (short(&wake.workload), took.as_secs_f64() * 1e3);
+        info!("{name}: woke in {took:.0} ms ({}){meanwhile}", phases.join(", "));
     }
 
     /// The workload cannot have a ready pod, or can again.

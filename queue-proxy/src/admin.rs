@@ -7,8 +7,9 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::drain::Cause;
-use crate::serve::{Handler, Peer};
+use crate::link::Link;
 use crate::{Body, Connections, Drain, Front};
+use crate::{Handler, Peer};
 
 /// Answers `/wait-for-drain`, `/healthz` and `/metrics`.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Admin {
     pub connections: Connections,
     /// What is waited for.
     pub drain: Arc<Drain>,
+    /// Who is told of the load, if anyone is.
+    pub link: Option<Link>,
 }
 
 impl Handler for Admin {
@@ -34,7 +37,11 @@ impl Handler for Admin {
             }
             "/healthz" => Response::new(Body::full("ok")),
             "/metrics" => {
-                let mut response = Response::new(Body::full(self.front.metrics(&self.connections)));
+                let mut metrics = self.front.metrics(&self.connections);
+                if let Some(link) = &self.link {
+                    link.status().render(&mut metrics).expect("a String takes all that is written to it");
+                }
+                let mut response = Response::new(Body::full(metrics));
                 let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
                 response.headers_mut().insert(CONTENT_TYPE, kind);
                 response

@@ -25,6 +25,8 @@ impl Refusal {
     /// The line in front of the pod is full. The text is Knative's.
     pub const QUEUE_FULL: Refusal =
         Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "queue-full", "pending request queue full");
+    /// The pod has no slot for a request that an activator would rather have back than see wait.
+    pub const POD_BUSY: Refusal = Refusal::later(StatusCode::SERVICE_UNAVAILABLE, "pod-busy", "no slot is free");
     /// The response did not start in time. The text is Knative's.
     pub const REQUEST_TIMEOUT: Refusal =
         Refusal::now(StatusCode::GATEWAY_TIMEOUT, "request-timeout", "request timeout");

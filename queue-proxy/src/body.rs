@@ -79,6 +79,14 @@ impl<G> Body<G> {
         }))
     }
 
+    /// When the last byte of an app's body is due.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        match &self.0 {
+            Kind::Forwarded(forwarded) => forwarded.total,
+            Kind::Empty | Kind::Full(_) => None,
+        }
+    }
+
     /// The guard of the request, until the last byte; none in a body of our own.
     pub fn guard_mut(&mut self) -> Option<&mut G> {
         match &mut self.0 {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use config::bounds;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
@@ -67,6 +68,13 @@ impl Drain {
             self.front.set_draining(false);
             self.connections.turn_away_no_more();
         }
+        drop(started);
+        self.changed.notify_waiters();
+    }
+
+    /// Resolves at the first change after this call: a drain began, or was taken back.
+    pub fn changed(&self) -> impl Future<Output = ()> {
+        self.changed.notified()
     }
 
     /// Waits until the pod is drained. Cancel-safe.
@@ -80,21 +88,29 @@ impl Drain {
             };
             self.front.gate().empty().await;
             match self.quiet_until(started.at) {
-                Some(until) if until > Instant::now() => sleep_until(until).await,
+                until if until > Instant::now() => sleep_until(until).await,
                 _ if self.front.gate().inside() == (0, 0) => return,
                 _ => {}
             }
         }
     }
 
-    /// Until when a new direct connection may come. Not at all to a pod that only activators have used: they know that
-    /// it is going.
-    fn quiet_until(&self, started: Instant) -> Option<Instant> {
+    /// Waits until the pod is drained, closes its connections, and waits for what came in at the last moment: a tunnel
+    /// outlives its connection. Cancel-safe.
+    pub async fn finish(&self) {
+        self.done().await;
+        self.connections.stop().await;
+        self.front.gate().empty().await;
+    }
+
+    /// Until when someone may come who does not know yet that the pod is going. Activators hear of it soon, and what they
+    /// have written meanwhile to a connection that closes would be lost.
+    fn quiet_until(&self, started: Instant) -> Instant {
         let direct = self.connections.direct();
         match direct.last {
-            Some(last) => Some(last.max(started) + self.quiet),
-            None if direct.activator_seen => None,
-            None => Some(started + self.quiet),
+            Some(last) => last.max(started) + self.quiet,
+            None if direct.activator_seen => started + self.quiet.min(bounds::DRAIN_ACTIVATORS),
+            None => started + self.quiet,
         }
     }
 }

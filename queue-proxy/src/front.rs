@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use config::{Probe, Serving};
-use http::header::{HeaderMap, HeaderValue, UPGRADE, USER_AGENT};
+use http::header::{HeaderValue, UPGRADE};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use parking_lot::RwLock;
@@ -14,12 +14,15 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{Form, Refusal};
 use crate::forward::forward_slot;
-use crate::headers::{MAY_REFUSE, NETWORK_PROBE};
+use crate::headers::{NETWORK_PROBE, REFUSED, is_probe};
 use crate::metrics::{Class, Metrics, gauge};
 use crate::net::Network;
 use crate::probe::{ProbeError, Prober, Surroundings};
-use crate::serve::{Connections, Handler, Peer};
-use crate::{Admission, Body, Clock, Deadlines, Gate, Timeouts, Upstream};
+use crate::unread;
+use crate::way::Way;
+use crate::{
+    Admission, Body, Cause, Clock, Connections, Deadlines, Gate, Handler, NotForwarded, Peer, Timeouts, Upstream,
+};
 
 /// The queue-proxy of one pod: gate, app, timeouts, readiness and metrics.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ struct Settings {
     slots: u32,
     readiness: Option<Probe>,
     surroundings: Option<Surroundings>,
+    /// Requests for these are no load.
+    ignore_paths: Vec<String>,
 }
 
 /// A request that is counted: from its admission to the last byte of its response.
@@ -48,7 +53,7 @@ pub struct Counted {
     since: Instant,
     class: Class,
     /// The slot; given back last, when all else is told.
-    _admission: Admission,
+    admission: Admission,
 }
 
 impl Front {
@@ -64,6 +69,7 @@ impl Front {
                 slots,
                 readiness: serving.readiness.clone(),
                 surroundings: None,
+                ignore_paths: serving.ignore_paths.clone(),
             }),
             metrics: Metrics::default(),
             is_ready: AtomicBool::new(false),
@@ -95,6 +101,7 @@ impl Front {
         settings.timeouts = serving.into();
         settings.slots = serving.container_concurrency;
         settings.readiness.clone_from(&serving.readiness);
+        settings.ignore_paths.clone_from(&serving.ignore_paths);
     }
 
     /// Runs exec probes here, from the next probing on. Where this is not called, someone else runs them.
@@ -118,6 +125,11 @@ impl Front {
     /// Tells whoever probes this pod from now on whether it is on its way out. Requests are served all the same.
     pub fn set_draining(&self, draining: bool) {
         self.is_draining.store(draining, Ordering::Relaxed);
+    }
+
+    /// Whether the pod is on its way out.
+    pub fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
     }
 
     /// Whether the pod can be given requests.
@@ -149,38 +161,42 @@ impl Front {
         Prober::new(network, self.upstream.address(), settings.readiness.clone(), settings.surroundings.clone())
     }
 
-    async fn admit(&self, deadlines: &Deadlines) -> Result<Admission, Refusal> {
+    async fn admit(&self, way: Way, deadlines: &Deadlines) -> Result<Admission, Refusal> {
         if let Some(admission) = self.gate.try_admit() {
             return Ok(admission);
         }
-        let admitted = match deadlines.response_start() {
-            Some(due) => timeout_at(due, self.gate.admit()).await.map_err(|_| Refusal::REQUEST_TIMEOUT)?,
-            None => self.gate.admit().await,
+        let admitted = match (way, deadlines.response_start()) {
+            // Boxed, since few wait there, and all others would hold the room for it.
+            (Way::MayRefuse, _) => return Box::pin(self.gate.admit_or_refuse()).await.map_err(|_| Refusal::POD_BUSY),
+            (_, Some(due)) => timeout_at(due, self.gate.admit()).await.map_err(|_| Refusal::REQUEST_TIMEOUT)?,
+            (_, None) => self.gate.admit().await,
         };
         admitted.map_err(|_| Refusal::QUEUE_FULL)
     }
 
-    async fn serve(self: &Arc<Front>, request: &mut Option<Request<Incoming>>, peer: &Peer) -> Response<Body<Counted>> {
-        let headers = request.as_ref().expect("there is a request to serve").headers();
-        if is_probe(headers) {
-            return self.answer_probe(headers.get(NETWORK_PROBE));
+    async fn serve(self: &Arc<Front>, slot: &mut Option<Request<Incoming>>, peer: &Peer) -> Response<Body<Counted>> {
+        let request = slot.as_mut().expect("there is a request to serve");
+        if is_probe(request.headers()) {
+            return self.answer_probe(request.headers().get(NETWORK_PROBE));
         }
-        if headers.contains_key(MAY_REFUSE) {
-            peer.note_activator();
-        } else {
-            peer.note_direct();
-        }
-        let form = Form::of(headers);
+        let (timeouts, is_ignored) = self.settings.read().of(request);
+        let way = Way::of(request.headers_mut(), peer, is_ignored);
+        let form = Form::of(request.headers());
         // Should it become a tunnel, nobody is left to tell.
-        let class = if headers.contains_key(UPGRADE) { Class::Informational } else { Class::None };
+        let class = if request.headers().contains_key(UPGRADE) { Class::Informational } else { Class::None };
         let arrival = Instant::now();
-        let deadlines = Deadlines::new(self.settings.read().timeouts, arrival);
-        let admission = match self.admit(&deadlines).await {
-            Ok(admission) => admission,
-            Err(refusal) => return self.refuse(refusal, form),
+        let deadlines = Deadlines::new(timeouts, arrival);
+        let admission = if way == Way::Ignored {
+            let Some(admission) = self.gate.try_admit_uncounted() else { return Response::new(Body::full("ignored")) };
+            admission
+        } else {
+            match self.admit(way, &deadlines).await {
+                Ok(admission) => admission,
+                Err(refusal) => return self.turn_back(refusal, way, form),
+            }
         };
-        let counted = Counted { front: Arc::clone(self), since: arrival, class, _admission: admission };
-        match forward_slot(&self.upstream, request, counted, deadlines).await {
+        let counted = Counted { front: Arc::clone(self), since: arrival, class, admission };
+        match forward_slot(&self.upstream, slot, counted, deadlines).await {
             Ok(mut response) => {
                 let status = response.status();
                 if let Some(counted) = response.body_mut().guard_mut() {
@@ -188,11 +204,37 @@ impl Front {
                 }
                 response
             }
-            Err(mut failed) => {
-                failed.guard.class = Class::None;
-                self.refuse(failed.cause.refusal(), form)
-            }
+            Err(failed) => self.fail(failed, slot, way, form),
         }
+    }
+
+    /// The answer to a request that the app has not answered; one that it cannot have seen is in `slot` again.
+    fn fail(
+        &self,
+        mut failed: NotForwarded<Counted>,
+        slot: &mut Option<Request<Incoming>>,
+        way: Way,
+        form: Form,
+    ) -> Response<Body<Counted>> {
+        failed.guard.class = Class::None;
+        *slot = failed.request.map(|request| *request);
+        let refusal = failed.cause.refusal();
+        if slot.is_some() && way == Way::MayRefuse && failed.cause != Cause::TooLate {
+            failed.guard.admission.is_no_arrival(); // another pod may serve it
+            return self.turn_back(refusal, way, form);
+        }
+        self.refuse(refusal, form)
+    }
+
+    /// The answer to a request that the app has not seen. An activator that would rather have it back gets it back.
+    fn turn_back(&self, refusal: Refusal, way: Way, form: Form) -> Response<Body<Counted>> {
+        if way != Way::MayRefuse {
+            return self.refuse(refusal, form);
+        }
+        let refusal = Refusal { status: StatusCode::SERVICE_UNAVAILABLE, ..refusal };
+        let mut response = self.refuse(refusal, Form::Plain);
+        response.headers_mut().insert(REFUSED, HeaderValue::from_static("1"));
+        response
     }
 
     fn refuse(&self, refusal: Refusal, form: Form) -> Response<Body<Counted>> {
@@ -220,7 +262,13 @@ impl Handler for Arc<Front> {
     fn handle(&self, request: Request<Incoming>, peer: &Peer) -> impl Future<Output = Response<Body<Counted>>> + Send {
         // Not an async fn: it would keep room for its argument and for what it moves it to.
         let mut request = Some(request);
-        async move { self.serve(&mut request, peer).await }
+        async move {
+            let mut response = self.serve(&mut request, peer).await;
+            if let Some(unread) = request {
+                unread::let_go(unread, &mut response);
+            }
+            response
+        }
     }
 }
 
@@ -230,10 +278,13 @@ impl Drop for Counted {
     }
 }
 
-/// Whether a kubelet or an activator asks how the pod is.
-fn is_probe(headers: &HeaderMap) -> bool {
-    headers.contains_key(NETWORK_PROBE)
-        || headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"kube-probe/"))
+impl Settings {
+    /// How long this request may take, and whether it is no load.
+    #[inline]
+    fn of<B>(&self, request: &Request<B>) -> (Timeouts, bool) {
+        let is_ignored = |path| self.ignore_paths.iter().any(|ignored| ignored == path);
+        (self.timeouts, !self.ignore_paths.is_empty() && is_ignored(request.uri().path()))
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 
 use http::header::{
     self, CONNECTION, CONTENT_LENGTH, COOKIE, Entry, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING,
-    UPGRADE,
+    UPGRADE, USER_AGENT,
 };
 use http::uri::{PathAndQuery, Uri};
 use http::{Method, Request, StatusCode, Version};
@@ -17,8 +17,8 @@ use hyper::body::Incoming;
 use crate::answer::Refusal;
 use crate::forwarded;
 
-/// Marks a request that an activator sends: a pod may refuse it at once rather than let it wait. Never passed on, and
-/// of no use to clients.
+/// Marks a request that an activator sends. `1`: a pod may refuse it rather than let it wait for long; any other value:
+/// it must not. Never passed on to an app, and of no use to clients.
 pub const MAY_REFUSE: HeaderName = HeaderName::from_static("rouse-may-refuse");
 
 /// Marks a 503 by which a pod gives a request back that it has not admitted and its app has not seen: the activator
@@ -32,6 +32,12 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const PROXY_REQUEST: HeaderName = HeaderName::from_static("k-proxy-request");
+
+/// Whether a kubelet or an activator asks how the pod is.
+pub(crate) fn is_probe(headers: &HeaderMap) -> bool {
+    headers.contains_key(NETWORK_PROBE)
+        || headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"kube-probe/"))
+}
 
 /// What one look over all headers found.
 #[derive(Default)]
@@ -62,7 +68,9 @@ impl Found {
                 "upgrade" => found.upgrade = true,
                 "te" => found.te = true,
                 "x-forwarded-for" | "x-forwarded-host" | "x-forwarded-proto" => found.forwarded = true,
-                "keep-alive" | "proxy-connection" | "http2-settings" | "k-proxy-request" => found.hops = true,
+                "keep-alive" | "proxy-connection" | "http2-settings" | "k-proxy-request" | "rouse-refused" => {
+                    found.hops = true;
+                }
                 _ => {}
             }
         }
@@ -134,7 +142,7 @@ fn is_host_byte(byte: u8) -> bool {
 
 /// Moves an authority in the URI (`:authority` of HTTP/2, or an HTTP/1 target that is a whole URI) to Host, over which
 /// it wins (RFC 9112, 3.2.2). Tells whether there was one.
-pub(crate) fn adopt_authority(request: &mut Request<Incoming>) -> bool {
+pub(crate) fn adopt_authority<B>(request: &mut Request<B>) -> bool {
     let Some(authority) = request.uri().authority() else { return false };
     let host = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, host)| host);
     let host = HeaderValue::from_str(host).expect("an authority has only characters that a header may have");
@@ -182,6 +190,7 @@ fn strip_request(headers: &mut HeaderMap, found: &Found) {
     strip_hops(headers);
     headers.remove(HTTP2_SETTINGS);
     headers.remove(PROXY_REQUEST);
+    headers.remove(REFUSED);
     if websocket {
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -191,16 +200,26 @@ fn strip_request(headers: &mut HeaderMap, found: &Found) {
     }
 }
 
-/// Removes the hop-by-hop headers of a response (RFC 9110, 7.6.1). hyper frames it anew.
+/// Removes the hop-by-hop headers of a response (RFC 9110, 7.6.1), and those that only Rouse may say. hyper frames it
+/// anew.
 pub(crate) fn strip_response(headers: &mut HeaderMap) {
     let hops = headers.keys().any(|name| {
         matches!(
             name.as_str(),
-            "connection" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade" | "te"
+            "connection"
+                | "keep-alive"
+                | "proxy-connection"
+                | "transfer-encoding"
+                | "upgrade"
+                | "te"
+                | "rouse-refused"
+                | "rouse-may-refuse"
         )
     });
     if hops {
         strip_hops(headers);
+        headers.remove(REFUSED);
+        headers.remove(MAY_REFUSE);
     }
 }
 

@@ -2,17 +2,22 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use config::link::{Down, Reporter};
 use queue_proxy::admin::Admin;
 use queue_proxy::drain::Cause;
+use queue_proxy::link::{self, Link, LinkSettings, PodReports, Tls};
 use queue_proxy::net::{Network, listen};
 use queue_proxy::settings::Settings;
 use queue_proxy::{Clock, Connections, Drain, Front};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 /// Gives memory back after a burst, which glibc does not.
 #[global_allocator]
@@ -48,31 +53,41 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     let serving = bind(settings.listen)?;
     let (admin, metrics) = (bind(settings.admin)?, bind(settings.metrics)?);
 
-    let front = Front::new(Network::Tcp, settings.app, &settings.serving, Clock::start());
+    let front = Front::new(Network::Tcp, settings.app, &settings.serving, Clock::wall());
     let connections = Connections::default();
     let drain = Drain::new(Arc::clone(&front), connections.clone(), settings.drain_quiet);
-    let answers = Admin { front: Arc::clone(&front), connections: connections.clone(), drain: Arc::clone(&drain) };
+    let (link, reporting) = reporting(&settings, &front, &connections, &drain)?.unzip();
+    let reports = reporting.as_ref().map(|reporting| Arc::clone(&reporting.reports));
+    let answers =
+        Admin { front: Arc::clone(&front), connections: connections.clone(), drain: Arc::clone(&drain), link };
     let neighbours = Connections::default();
 
     let (namespace, pod) = &settings.pod;
     tracing::info!(listen = %settings.listen, app = %settings.app, namespace, pod, "Serving");
     let told_to_end = async {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = told_to_end(reports.as_deref()) => {}
+        }
         tracing::info!(namespace, pod, "Draining");
         drain.begin(Cause::Signal);
         // What still comes is served until it is over; then connections close, and the listeners with them.
-        drain.done().await;
-        connections.stop().await;
+        drain.finish().await;
+        if let Some(reports) = &reports {
+            reports.last_words().await;
+        }
     };
     tokio::select! {
         biased;
         () = told_to_end => {}
-        ((), (), (), ()) = async {
+        _ = async {
             tokio::join!(
                 connections.listen(serving, Arc::clone(&front)),
                 neighbours.listen(admin, answers.clone()),
                 neighbours.listen(metrics, answers.clone()),
-                watch(&front, &drain),
+                watch(&front, &drain, reports.as_deref()),
+                report(reporting),
             )
         } => {}
     }
@@ -82,13 +97,66 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What must run so that the autoscaler hears of this pod.
+struct Reporting {
+    reports: Arc<PodReports>,
+    said: mpsc::Receiver<Down>,
+    driver: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// The Link, if there is an autoscaler.
+fn reporting(
+    settings: &Settings,
+    front: &Arc<Front>,
+    connections: &Connections,
+    drain: &Arc<Drain>,
+) -> anyhow::Result<Option<(Link, Reporting)>> {
+    let Some(to) = &settings.autoscaler else { return Ok(None) };
+    let tls = to.authorities.as_deref().map(|path| trust(path, &to.server)).transpose()?;
+    let (link, said, driver) = link::open(LinkSettings {
+        server: to.server.clone(),
+        tls,
+        reporter: Reporter::Pod(to.pod.clone()),
+        workload: Some(to.workload.clone()),
+        address: to.address,
+        clock: front.clock(),
+        network: Network::Tcp,
+    });
+    let names = (to.workload.clone(), to.pod.clone());
+    let front = (Arc::clone(front), settings.serving.clone());
+    let reports = PodReports::new(link.clone(), names, front, connections.clone(), Arc::clone(drain));
+    Ok(Some((link, Reporting { reports: Arc::new(reports), said, driver: Box::pin(driver) })))
+}
+
+fn trust(authorities: &Path, server: &str) -> anyhow::Result<Tls> {
+    let path = authorities.display();
+    let pem = std::fs::read(authorities).with_context(|| format!("cannot read {path}"))?;
+    Tls::trusting(&pem, server).with_context(|| format!("cannot use {path}"))
+}
+
+/// Keeps the Link and all that goes over it, for as long as the pod lives.
+async fn report(reporting: Option<Reporting>) {
+    let Some(Reporting { reports, said, driver }) = reporting else { return };
+    tokio::join!(driver, reports.say_state(), reports.say_reports(), reports.obey(said));
+}
+
+async fn told_to_end(reports: Option<&PodReports>) {
+    match reports {
+        Some(reports) => reports.told_to_end().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Probes the app for as long as the pod lives.
-async fn watch(front: &Front, drain: &Drain) {
+async fn watch(front: &Front, drain: &Drain, reports: Option<&PodReports>) {
+    let tell = || reports.into_iter().for_each(PodReports::tell_state);
     loop {
         front.ready().await;
         drain.app_came_back();
+        tell();
         tracing::info!("The app is ready");
         let error = front.failing().await;
+        tell();
         tracing::warn!(%error, "The app is not ready any more");
     }
 }

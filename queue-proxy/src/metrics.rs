@@ -1,14 +1,23 @@
-//! What a pod's front tells Prometheus.
+//! What a queue-proxy tells Prometheus; a test compares this list with what the binary exports.
 //!
 //! | metric | what |
 //! | --- | --- |
 //! | `rouse_queue_proxy_request_duration_seconds{code_class}` | histogram: admission to last byte; `code_class` is `1xx`…`5xx`, or `none` when the client left first or the app gave no answer |
 //! | `rouse_queue_proxy_refused_total{reason}` | counter: answers of our own, by the word in `Rouse-Reason` |
 //! | `rouse_queue_proxy_in_flight` | gauge: requests in the app |
-//! | `rouse_queue_proxy_queue_depth` | gauge: requests in the line in front of it |
+//! | `rouse_queue_proxy_queue_depth` | gauge: requests in the lines in front of it |
 //! | `rouse_queue_proxy_slots` | gauge: container-concurrency; 0 is no limit |
-//! | `rouse_queue_proxy_connections{kind}` | gauge: open connections, `direct` from clients or not (`other`) |
+//! | `rouse_queue_proxy_connections` | gauge: open connections |
+//! | `rouse_queue_proxy_direct_connections` | gauge: of those, on which clients came past the activator |
 //! | `rouse_queue_proxy_ready` | gauge: 1 when the app is ready and the pod is not draining |
+//! | `rouse_link_connected` | gauge: 1 while an autoscaler listens |
+//! | `rouse_link_reconnects_total` | counter: how often one was found again |
+//! | `rouse_link_kept` | gauge: frames kept for an autoscaler that may yet come |
+//! | `rouse_link_unacknowledged` | gauge: of those, how many nobody acknowledged |
+//! | `rouse_link_resent_total` | counter: frames written more than once |
+//! | `rouse_link_dropped_total` | counter: frames never acknowledged within a minute, or too many |
+//!
+//! Those of the Link only where there is an autoscaler to tell of the load.
 //!
 //! Written by hand: the exporter of the `metrics` crate keeps each sample of a histogram until it is scraped, which
 //! costs 16 bytes a request and a stall; here a request costs two atomic additions and nothing grows.
@@ -24,7 +33,8 @@ const BOUNDS: [f64; 17] =
     [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0];
 
 /// Reasons that the front refuses with; each a label.
-const REASONS: [&str; 5] = ["queue-full", "request-timeout", "app-unreachable", "app-broke-off", "not-ready"];
+const REASONS: [&str; 6] =
+    ["queue-full", "pod-busy", "request-timeout", "app-unreachable", "app-broke-off", "not-ready"];
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 //! Serving: connections in, requests to a [`Handler`].
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
@@ -9,9 +8,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use config::bounds;
-use http::header::{CONNECTION, HeaderValue};
-use http::{Request, Response, Version};
-use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -20,71 +16,11 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use crate::Body;
-use crate::answer::Form;
-use crate::headers;
+use crate::handler::{Connection, Handler, answer};
 use crate::net::Stream;
-use crate::preface::{Preface, sniff};
-
-/// Answers requests.
-pub trait Handler: Clone + Send + Sync + 'static {
-    /// What lives until the last byte of a forwarded response.
-    type Guard: Send + 'static;
-
-    /// Answers `request`, which [`headers::admit`] has brought into its one form. The future is dropped when the client
-    /// leaves.
-    fn handle(
-        &self,
-        request: Request<Incoming>,
-        peer: &Peer,
-    ) -> impl Future<Output = Response<Body<Self::Guard>>> + Send;
-}
-
-/// Who is at the other end of a connection.
-#[derive(Debug)]
-pub struct Peer {
-    address: SocketAddr,
-    number: u64,
-    direct: AtomicBool,
-    door: Connections,
-}
-
-impl Peer {
-    /// Its address; `0.0.0.0:0` within one process.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Notes that this connection comes from a client rather than from an activator.
-    pub fn note_direct(&self) {
-        if !self.direct.load(Ordering::Relaxed) && !self.direct.swap(true, Ordering::Relaxed) {
-            let mut direct = self.door.0.direct.lock();
-            direct.open += 1;
-            direct.last = Some(Instant::now());
-        }
-    }
-
-    /// Notes that this connection comes from an activator.
-    pub fn note_activator(&self) {
-        self.door.0.activator_seen.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the client is to be turned away from here with its next response.
-    fn is_leaving(&self) -> bool {
-        self.number < self.door.0.leaving.load(Ordering::Relaxed)
-    }
-}
-
-/// Connections that come from clients rather than from activators.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Direct {
-    /// How many are open.
-    pub open: u32,
-    /// When the last one came.
-    pub last: Option<Instant>,
-    /// Whether activators have used this listener.
-    pub activator_seen: bool,
-}
+use crate::peer::{Direct, Peer};
+use crate::preface::{Begun, Preface, sniff};
+use crate::stall::Stalling;
 
 /// All connections of one or more listeners: how they are served, how many they are and when they have to go.
 #[derive(Clone, Debug)]
@@ -96,10 +32,12 @@ struct Door {
     http2: http2::Builder<TokioExecutor>,
     /// The number of the next connection.
     next: AtomicU64,
-    /// Connections with a lower number have to go; each number only grows.
+    /// Connections with a lower number have to go.
     leaving: AtomicU64,
+    /// Connections with a lower number have to go, unless only an activator uses them.
+    leaving_direct: AtomicU64,
     stopping: AtomicBool,
-    /// `leaving` or `stopping` changed.
+    /// Who has to go, or whether all must stop, changed.
     changed: Notify,
     open: AtomicUsize,
     /// The last connection closed.
@@ -129,6 +67,7 @@ impl Default for Connections {
             http2,
             next: AtomicU64::new(0),
             leaving: AtomicU64::new(0),
+            leaving_direct: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             changed: Notify::new(),
             open: AtomicUsize::new(0),
@@ -177,10 +116,9 @@ impl Connections {
     ) -> impl Future<Output = ()> + Send + use<H> {
         self.0.open.fetch_add(1, Ordering::Relaxed);
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
-        let peer = Peer { address, number, direct: AtomicBool::new(false), door: self.clone() };
-        let connection = Arc::new(Connection { peer, handler });
+        let connection = Arc::new(Connection { peer: Peer::new(address, number, self.clone()), handler });
         async move {
-            let door = &connection.peer.door;
+            let door = connection.peer.door();
             let preface = tokio::select! {
                 biased;
                 preface = sniff(&mut stream) => preface,
@@ -211,7 +149,8 @@ impl Connections {
         self.serve(Stream::Memory(stream), SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)), handler)
     }
 
-    async fn serve_http1<H: Handler>(&self, stream: crate::preface::Begun, connection: &Arc<Connection<H>>) {
+    async fn serve_http1<H: Handler>(&self, stream: Begun, connection: &Arc<Connection<H>>) {
+        let stream = Stalling::new(stream, Arc::clone(connection.peer.due()));
         let service = service_fn(|request| answer(Arc::clone(connection), request));
         let mut http = pin!(self.0.http1.serve_connection(TokioIo::new(stream), service).with_upgrades());
         tokio::select! {
@@ -222,25 +161,26 @@ impl Connections {
         trace_end(http.await);
     }
 
-    async fn serve_http2<H: Handler>(&self, stream: crate::preface::Begun, connection: &Arc<Connection<H>>) {
+    async fn serve_http2<H: Handler>(&self, stream: Begun, connection: &Arc<Connection<H>>) {
         let service = service_fn(|request| answer(Arc::clone(connection), request));
         let mut http = pin!(self.0.http2.serve_connection(TokioIo::new(stream), service));
         tokio::select! {
             biased;
             ended = &mut http => return trace_end(ended),
-            () = self.leaving(&connection.peer) => http.as_mut().graceful_shutdown(),
+            () = self.turned_away(&connection.peer) => http.as_mut().graceful_shutdown(),
         }
         trace_end(http.await);
     }
 
-    /// Turns the clients of all connections that are open now away, without failing any: HTTP/1 connections close with
-    /// their next response, HTTP/2 ones when their streams are over. New connections are served as ever.
-    pub fn turn_away(&self) {
-        self.0.leaving.fetch_max(self.0.next.load(Ordering::Relaxed), Ordering::Relaxed);
+    /// Turns away the clients of connections that are open now, without failing any: HTTP/1 connections close with their
+    /// next response, HTTP/2 ones when their streams are over. Connections on which only an activator has sent requests
+    /// stay. New connections are served as ever.
+    pub fn turn_direct_away(&self) {
+        self.0.leaving_direct.fetch_max(self.0.next.load(Ordering::Relaxed), Ordering::Relaxed);
         self.0.changed.notify_waiters();
     }
 
-    /// Turns away all connections, also those that are still to come.
+    /// Turns away all connections, activators' too, and those that are still to come.
     pub fn turn_all_away(&self) {
         self.0.leaving.store(u64::MAX, Ordering::Relaxed);
         self.0.changed.notify_waiters();
@@ -270,16 +210,50 @@ impl Connections {
         self.0.open.load(Ordering::Acquire)
     }
 
+    /// How many have come so far.
+    pub fn accepted(&self) -> u64 {
+        self.0.next.load(Ordering::Relaxed)
+    }
+
     /// Those that come from clients rather than from activators.
     pub fn direct(&self) -> Direct {
         Direct { activator_seen: self.0.activator_seen.load(Ordering::Relaxed), ..*self.0.direct.lock() }
+    }
+
+    /// Connections with a number lower than the first have to go; than the second, those that clients use.
+    #[inline]
+    pub(crate) fn leaving(&self) -> (u64, u64) {
+        (self.0.leaving.load(Ordering::Relaxed), self.0.leaving_direct.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn tell_leaving(&self) {
+        self.0.changed.notify_waiters();
+    }
+
+    pub(crate) fn direct_came(&self) {
+        let mut direct = self.0.direct.lock();
+        direct.open += 1;
+        direct.last = Some(Instant::now());
+    }
+
+    pub(crate) fn activator_came(&self) {
+        self.0.activator_seen.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn closed(&self, direct: bool) {
+        if direct {
+            self.0.direct.lock().open -= 1;
+        }
+        if self.0.open.fetch_sub(1, Ordering::Release) == 1 {
+            self.0.closed.notify_waiters();
+        }
     }
 
     async fn stopping(&self) {
         self.until(|door| door.stopping.load(Ordering::Acquire)).await;
     }
 
-    async fn leaving(&self, peer: &Peer) {
+    async fn turned_away(&self, peer: &Peer) {
         self.until(|_| peer.is_leaving()).await;
     }
 
@@ -291,53 +265,6 @@ impl Connections {
             }
             changed.await;
         }
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        if *self.direct.get_mut() {
-            self.door.0.direct.lock().open -= 1;
-        }
-        if self.door.0.open.fetch_sub(1, Ordering::Release) == 1 {
-            self.door.0.closed.notify_waiters();
-        }
-    }
-}
-
-/// A connection that is served.
-struct Connection<H> {
-    peer: Peer,
-    handler: H,
-}
-
-/// Not an async fn: it would keep room for its arguments and for what it moves them to.
-fn answer<H: Handler>(
-    connection: Arc<Connection<H>>,
-    mut request: Request<Incoming>,
-) -> impl Future<Output = Result<Response<Body<H::Guard>>, Infallible>> + Send {
-    let version = request.version();
-    let admitted = headers::admit(&mut request);
-    async move {
-        let mut response = match admitted {
-            Ok(()) => connection.handler.handle(request, &connection.peer).await,
-            Err(refusal) => {
-                let mut response = refusal.answer(Form::of(request.headers()));
-                close_after(&mut response, version);
-                response
-            }
-        };
-        if connection.peer.is_leaving() {
-            close_after(&mut response, version);
-        }
-        Ok(response)
-    }
-}
-
-/// Closes an HTTP/1 connection with this response.
-fn close_after<B>(response: &mut Response<B>, version: Version) {
-    if version < Version::HTTP_2 && response.status() != http::StatusCode::SWITCHING_PROTOCOLS {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }
 

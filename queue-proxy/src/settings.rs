@@ -17,16 +17,22 @@
 //! | `ROUSE_USER_HOST` | address of the app | `127.0.0.1` |
 //! | `ROUSE_USER_PROTOCOL` | `http1` or `h2c` | `http1` |
 //! | `ROUSE_DRAIN_QUIET` | seconds that a draining pod serves on after the last new client | 10 |
+//! | `ROUSE_AUTOSCALER` | `host:port` of the autoscaler that is told of the pod's load | none: nobody is |
+//! | `ROUSE_WORKLOAD` | the pod's workload, `NAMESPACE/KIND/NAME` | required with an autoscaler |
+//! | `ROUSE_POD` | the pod's name, for the autoscaler | `SERVING_POD` |
+//! | `ROUSE_POD_ADDRESS` | `IP` or `IP:PORT` where others reach this queue-proxy | where it listens |
+//! | `ROUSE_LINK_CA` | file of the authorities (PEM) that sign for the autoscaler; with it the Link is TLS | none: plain |
 //!
 //! Knative's other variables are accepted and not used. An unknown `ROUSE_*` is an error: it is a typing mistake.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use config::{Protocol, Serving, bounds};
+use config::{PodId, Protocol, Serving, WorkloadId, bounds};
 use tracing::Level;
 
 use crate::probe_json;
@@ -50,6 +56,23 @@ pub struct Settings {
     pub level: Level,
     /// Namespace and name of the pod, for the log.
     pub pod: (String, String),
+    /// Who is told of the pod's load.
+    pub autoscaler: Option<Autoscaler>,
+}
+
+/// Whom the queue-proxy reports to, and as whom.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Autoscaler {
+    /// `host:port`.
+    pub server: String,
+    /// The authorities (PEM) that sign for it.
+    pub authorities: Option<PathBuf>,
+    /// The pod's workload.
+    pub workload: WorkloadId,
+    /// The pod.
+    pub pod: PodId,
+    /// Where others reach this queue-proxy.
+    pub address: SocketAddr,
 }
 
 /// Reads variables, remembers what is wrong with them.
@@ -75,8 +98,9 @@ impl Reader {
     fn settings(&mut self) -> Settings {
         let address = self.or("ROUSE_LISTEN_ADDRESS", IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let host = self.or("ROUSE_USER_HOST", IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let listen = SocketAddr::new(address, self.port("QUEUE_SERVING_PORT", None));
         Settings {
-            listen: SocketAddr::new(address, self.port("QUEUE_SERVING_PORT", None)),
+            listen,
             admin: SocketAddr::new(address, self.port("ROUSE_ADMIN_PORT", Some(8022))),
             metrics: SocketAddr::new(address, self.port("ROUSE_METRICS_PORT", Some(9091))),
             app: SocketAddr::new(host, self.port("USER_PORT", None)),
@@ -84,6 +108,44 @@ impl Reader {
             drain_quiet: self.seconds("ROUSE_DRAIN_QUIET", bounds::DRAIN_QUIET),
             level: self.or("SERVING_LOGGING_LEVEL", Level::INFO),
             pod: (self.text("SERVING_NAMESPACE"), self.text("SERVING_POD")),
+            autoscaler: self.autoscaler(listen),
+        }
+    }
+
+    fn autoscaler(&mut self, listen: SocketAddr) -> Option<Autoscaler> {
+        let server = self.text("ROUSE_AUTOSCALER");
+        if server.is_empty() {
+            return None;
+        }
+        let has_port =
+            server.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        if !has_port {
+            self.problems.push(format!("ROUSE_AUTOSCALER={server}: not HOST:PORT"));
+        }
+        let workload = self.get("ROUSE_WORKLOAD");
+        if self.text("ROUSE_WORKLOAD").is_empty() {
+            self.problems.push("ROUSE_WORKLOAD: required with ROUSE_AUTOSCALER".to_owned());
+        }
+        let names = ["ROUSE_POD", "SERVING_POD"].map(|name| self.text(name));
+        let pod = names.iter().find(|name| !name.is_empty());
+        if pod.is_none() {
+            self.problems.push("ROUSE_POD: required with ROUSE_AUTOSCALER".to_owned());
+        }
+        let authorities = Some(self.text("ROUSE_LINK_CA")).filter(|path| !path.is_empty()).map(PathBuf::from);
+        Some(Autoscaler {
+            server,
+            authorities,
+            address: self.pod_address(listen),
+            workload: workload?,
+            pod: PodId::new(pod?),
+        })
+    }
+
+    fn pod_address(&mut self, listen: SocketAddr) -> SocketAddr {
+        let text = self.text("ROUSE_POD_ADDRESS");
+        match text.parse::<IpAddr>() {
+            Ok(ip) => SocketAddr::new(ip, listen.port()),
+            Err(_) => self.or("ROUSE_POD_ADDRESS", listen),
         }
     }
 
@@ -169,13 +231,18 @@ impl Reader {
     }
 
     fn refuse_unknown(&mut self) {
-        const KNOWN: [&str; 6] = [
+        const KNOWN: [&str; 11] = [
             "ROUSE_LISTEN_ADDRESS",
             "ROUSE_ADMIN_PORT",
             "ROUSE_METRICS_PORT",
             "ROUSE_USER_HOST",
             "ROUSE_USER_PROTOCOL",
             "ROUSE_DRAIN_QUIET",
+            "ROUSE_AUTOSCALER",
+            "ROUSE_WORKLOAD",
+            "ROUSE_POD",
+            "ROUSE_POD_ADDRESS",
+            "ROUSE_LINK_CA",
         ];
         let unknown =
             self.variables.keys().filter(|name| name.starts_with("ROUSE_") && !KNOWN.contains(&name.as_str()));
@@ -184,63 +251,4 @@ impl Reader {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(variables: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
-        Settings::read(variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())))
-    }
-
-    #[test]
-    fn two_ports_are_enough() {
-        let settings = read(&[("QUEUE_SERVING_PORT", "8012"), ("USER_PORT", "8080")]).unwrap();
-        assert_eq!(settings.listen.to_string(), "0.0.0.0:8012");
-        assert_eq!(settings.app.to_string(), "127.0.0.1:8080");
-        assert_eq!(settings.serving, Serving::default());
-    }
-
-    #[test]
-    fn knatives_environment_is_understood() {
-        let settings = read(&[
-            ("QUEUE_SERVING_PORT", "8012"),
-            ("QUEUE_SERVING_TLS_PORT", "8112"),
-            ("USER_PORT", "8080"),
-            ("CONTAINER_CONCURRENCY", "10"),
-            ("REVISION_TIMEOUT_SECONDS", "60"),
-            ("REVISION_RESPONSE_START_TIMEOUT_SECONDS", "0"),
-            ("REVISION_IDLE_TIMEOUT_SECONDS", "5"),
-            ("SERVING_LOGGING_CONFIG", ""),
-            ("SERVING_LOGGING_LEVEL", "error"),
-            ("SERVING_READINESS_PROBE", r#"{"tcpSocket":{"port":8080,"host":"127.0.0.1"},"successThreshold":1}"#),
-        ])
-        .unwrap();
-        let serving = &settings.serving;
-        assert_eq!((serving.container_concurrency, serving.timeout.as_secs()), (10, 60));
-        assert_eq!((serving.response_start_timeout.as_secs(), serving.idle_timeout.as_secs()), (60, 5));
-        assert!(serving.readiness.is_some());
-        assert_eq!(settings.level, Level::ERROR);
-    }
-
-    #[test]
-    fn all_problems_are_told_at_once() {
-        let problems = read(&[
-            ("USER_PORT", "http"),
-            ("CONTAINER_CONCURRENCY", "9999999"),
-            ("REVISION_TIMEOUT_SECONDS", "-1"),
-            ("SERVING_READINESS_PROBE", "{"),
-            ("ROUSE_DRAIN_QUITE", "1"),
-        ])
-        .unwrap_err();
-        let about = |name: &str| problems.iter().filter(|problem| problem.starts_with(name)).count();
-        let names = [
-            "QUEUE_SERVING_PORT: required",
-            "USER_PORT=http",
-            "CONTAINER_CONCURRENCY=9999999: at most",
-            "REVISION_TIMEOUT_SECONDS",
-            "SERVING_READINESS_PROBE",
-            "ROUSE_DRAIN_QUITE: unknown",
-        ];
-        assert_eq!(names.map(about), [1; 6], "{problems:#?}");
-        assert_eq!(problems.len(), 6);
-    }
-}
+mod tests;

@@ -12,9 +12,10 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::net::Network;
+use crate::replay::{Leaves, Outgoing};
 
 /// One app. Connections are opened when they are needed, kept for [`bounds::IDLE_UPSTREAM_TIME`] and used newest first,
 /// so that those of a burst grow old and close.
@@ -26,8 +27,10 @@ pub struct Upstream {
     /// How many idle HTTP/1 connections are kept.
     most_idle: AtomicUsize,
     idle: Mutex<Pool>,
-    /// HTTP/2 connections, few.
+    /// HTTP/2 connections: as few as their streams need.
     shared: Mutex<Vec<Shared>>,
+    /// Held by who opens an HTTP/2 connection, so that those who come together share it.
+    opening: tokio::sync::Mutex<()>,
 }
 
 /// Idle HTTP/1 connections.
@@ -41,14 +44,14 @@ struct Pool {
 
 #[derive(Debug)]
 struct Idle {
-    sender: http1::SendRequest<Incoming>,
+    sender: http1::SendRequest<Outgoing>,
     since: Instant,
 }
 
 /// An HTTP/2 connection.
 #[derive(Clone, Debug)]
 struct Shared {
-    sender: http2::SendRequest<Incoming>,
+    sender: http2::SendRequest<Outgoing>,
     /// Streams open on it.
     streams: Arc<AtomicU32>,
 }
@@ -57,7 +60,7 @@ struct Shared {
 #[derive(Debug)]
 pub(crate) enum Exchange {
     /// The only one on its connection.
-    Http1(http1::SendRequest<Incoming>, Arc<Upstream>),
+    Http1(http1::SendRequest<Outgoing>, Arc<Upstream>),
     /// One stream of many.
     Http2(Stream),
 }
@@ -77,6 +80,19 @@ pub(crate) enum SendError {
     Broken(#[source] hyper::Error),
 }
 
+impl SendError {
+    /// Whether the other side says that it has not looked at the request: a stream that it refused, or one beyond the
+    /// last that it names as it goes away (RFC 9113, 8.7).
+    pub(crate) fn is_unseen(&self) -> bool {
+        let SendError::Broken(error) = self else { return false };
+        let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<h2::Error>());
+        source.is_some_and(|error| {
+            error.is_remote()
+                && (error.is_go_away() || error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM))
+        })
+    }
+}
+
 impl Upstream {
     /// The app at `address`. Nothing is connected yet.
     pub fn new(network: Network, address: SocketAddr, protocol: Protocol, container_concurrency: u32) -> Arc<Upstream> {
@@ -87,6 +103,7 @@ impl Upstream {
             most_idle: AtomicUsize::new(most_idle(container_concurrency)),
             idle: Mutex::default(),
             shared: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
         })
     }
 
@@ -114,9 +131,9 @@ impl Upstream {
     ///
     /// # Errors
     /// [`SendError`]; `request` is there again if no byte of it was written.
-    pub(crate) async fn send(
+    pub(crate) async fn send<B: Leaves>(
         self: &Arc<Upstream>,
-        request: &mut Option<Request<Incoming>>,
+        request: &mut Option<Request<B>>,
         protocol: Protocol,
     ) -> Result<(Response<Incoming>, Exchange), SendError> {
         let open = match protocol {
@@ -132,7 +149,8 @@ impl Upstream {
             }
         }
         // Boxed, since it is large and rare: every request that is held would hold the room for it.
-        let mut exchange = Box::pin(self.connect(protocol)).await.map_err(SendError::Connect)?;
+        let connected = Box::pin(timeout(bounds::CONNECT_TIME, self.connect(protocol))).await;
+        let mut exchange = connected.unwrap_or_else(|late| Err(late.into())).map_err(SendError::Connect)?;
         match exchange.send(request).await {
             Ok(response) => Ok((response, exchange)),
             Err(error) => Err(SendError::Broken(error)),
@@ -167,9 +185,9 @@ impl Upstream {
     }
 
     async fn connect(self: &Arc<Upstream>, protocol: Protocol) -> io::Result<Exchange> {
-        let io = TokioIo::new(self.network.connect(self.address).await?);
         match protocol {
             Protocol::Http1 => {
+                let io = TokioIo::new(self.network.connect(self.address).await?);
                 let (sender, connection) = http1::Builder::new()
                     .max_buf_size(bounds::HEADER_BYTES)
                     .handshake(io)
@@ -181,6 +199,11 @@ impl Upstream {
                 Ok(Exchange::Http1(sender, Arc::clone(self)))
             }
             Protocol::H2c => {
+                let _opening = self.opening.lock().await;
+                if let Some(opened_meanwhile) = self.take_shared() {
+                    return Ok(opened_meanwhile);
+                }
+                let io = TokioIo::new(self.network.connect(self.address).await?);
                 let (sender, connection) = http2::Builder::new(TokioExecutor::new())
                     .timer(TokioTimer::new())
                     .initial_stream_window_size(bounds::H2_STREAM_WINDOW)
@@ -198,7 +221,7 @@ impl Upstream {
         }
     }
 
-    fn put_idle(self: Arc<Upstream>, sender: http1::SendRequest<Incoming>) {
+    fn put_idle(self: Arc<Upstream>, sender: http1::SendRequest<Outgoing>) {
         if sender.is_closed() {
             return;
         }
@@ -248,14 +271,14 @@ fn most_idle(container_concurrency: u32) -> usize {
 
 impl Exchange {
     /// Takes the request; puts it back if it was not written.
-    async fn send(&mut self, slot: &mut Option<Request<Incoming>>) -> Result<Response<Incoming>, hyper::Error> {
+    async fn send<B: Leaves>(&mut self, slot: &mut Option<Request<B>>) -> Result<Response<Incoming>, hyper::Error> {
         const THERE: &str = "a request is there until it is written";
         let sent = match self {
-            Exchange::Http1(sender, _) => sender.try_send_request(slot.take().expect(THERE)).await,
-            Exchange::Http2(stream) => stream.0.sender.try_send_request(slot.take().expect(THERE)).await,
+            Exchange::Http1(sender, _) => sender.try_send_request(slot.take().expect(THERE).map(B::leave)).await,
+            Exchange::Http2(stream) => stream.0.sender.try_send_request(slot.take().expect(THERE).map(B::leave)).await,
         };
         sent.map_err(|mut error| {
-            *slot = error.take_message();
+            *slot = error.take_message().map(|request| request.map(B::come_back));
             error.into_error()
         })
     }

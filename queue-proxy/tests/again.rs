@@ -12,7 +12,7 @@ use futures_util::{SinkExt, StreamExt};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use queue_proxy::net::Network;
-use queue_proxy::{Body, Cause, Connections, Deadlines, Handler, NotForwarded, Peer, Upstream, forward};
+use queue_proxy::{Body, Cause, Connections, Deadlines, Handler, NotForwarded, Peer, Recipient, Upstream, offer};
 use support::{Pod, app_address, echo, full, post, text};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -27,10 +27,11 @@ impl Handler for Twice {
     type Guard = &'static str;
 
     async fn handle(&self, request: Request<Incoming>, _peer: &Peer) -> Response<Body<&'static str>> {
-        let first = forward(&self.gone, request, "guard", Deadlines::default()).await;
+        let request = request.map(Into::into);
+        let first = offer(&self.gone, request, Recipient::App, "guard", Deadlines::default()).await;
         let NotForwarded { guard, cause, request } = first.unwrap_err();
         assert_eq!((guard, cause), ("guard", Cause::Unreachable));
-        forward(&self.alive, *request.unwrap(), guard, Deadlines::default()).await.unwrap()
+        offer(&self.alive, *request.unwrap(), Recipient::App, guard, Deadlines::default()).await.unwrap()
     }
 }
 

@@ -5,13 +5,17 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use config::{Protocol, Serving};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::BodyExt;
-use support::{Pod, data, echo, empty, full, get, head, post, stream, text};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use queue_proxy::net::Network;
+use queue_proxy::{Clock, Front};
+use support::{Error, Pod, data, echo, empty, full, get, head, post, stream, text};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
@@ -84,6 +88,36 @@ async fn an_h2c_app_is_reached_over_one_connection() {
         let seen = text(pod.send(get("/")).await).await.unwrap();
         assert_eq!(seen, "GET http://hello.localhost/ HTTP/2.0\n\n");
     }
+    assert_eq!(pod.app_connections(), 1);
+}
+
+// Over TCP, where opening a connection takes a moment in which others come.
+#[tokio::test]
+async fn those_who_come_together_share_a_connection_to_an_h2c_app() {
+    let app = tokio::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let serving = Serving { protocol: Protocol::H2c, ..serving() };
+    let front = Front::new(Network::Tcp, app.local_addr().unwrap(), &serving, Clock::start());
+    let pod = Pod { front: Arc::clone(&front), ..Pod::without_app(&serving) };
+    let accepted = Arc::clone(&pod.app_connections);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = app.accept().await {
+            accepted.fetch_add(1, Ordering::Relaxed);
+            let service = hyper::service::service_fn(|request| async { Ok::<_, Error>(echo(request).await) });
+            let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            tokio::spawn(builder.serve_connection(TokioIo::new(stream), service));
+        }
+    });
+    let together: Vec<_> = (0..50)
+        .map(|_| async {
+            let (ours, theirs) = tokio::io::duplex(64 << 10);
+            tokio::spawn(pod.connections.serve_memory(theirs, Arc::clone(&front)));
+            let (mut client, connection) = hyper::client::conn::http1::handshake(TokioIo::new(ours)).await.unwrap();
+            tokio::spawn(connection);
+            client.send_request(get("/")).await.unwrap().status()
+        })
+        .collect();
+    let answers = futures_util::future::join_all(together).await;
+    assert_eq!(answers, [200; 50]);
     assert_eq!(pod.app_connections(), 1);
 }
 

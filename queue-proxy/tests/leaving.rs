@@ -8,11 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::Serving;
+use futures_util::{SinkExt, StreamExt};
 use http::{Request, Response, StatusCode};
 use queue_proxy::Drain;
 use queue_proxy::drain::Cause;
+use queue_proxy::net::Stream;
 use support::{Pod, empty, get, text};
+use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 const QUIET: Duration = Duration::from_secs(10);
 
@@ -61,6 +67,25 @@ async fn a_pod_behind_activators_drains_as_soon_as_it_is_empty() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_idle_pod_waits_until_its_activators_know_that_it_goes() {
+    let (pod, drain) = pod();
+    let mut pooled = pod.http1().await;
+    drop(text(pooled.send_request(from_activator()).await.unwrap()).await.unwrap());
+    drain.begin(Cause::Signal);
+    let ((), late) = tokio::join!(drain.finish(), async {
+        sleep(Duration::from_millis(500)).await;
+        pooled.ready().await.unwrap();
+        pooled.send_request(from_activator()).await.expect("it is served")
+    });
+    assert_eq!((late.status(), &late.headers()["connection"]), (StatusCode::OK, &"close".parse().unwrap()));
+
+    let (pod, drain) = self::pod();
+    drop(pod.send(from_activator()).await);
+    drain.begin(Cause::Signal);
+    assert_eq!(seconds_until_drained(&drain).await, 1, "no longer than that");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pod_whose_app_was_only_restarted_comes_back() {
     let (pod, drain) = pod();
     pod.front.ready().await;
@@ -85,7 +110,7 @@ async fn turning_away_fails_nobody_and_spares_who_comes_later() {
     let request = || Request::get("http://h/").body(empty()).unwrap();
     let (inside, ()) = tokio::join!(old_http2.send_request(request()), async {
         sleep(Duration::from_secs(1)).await;
-        pod.connections.turn_away();
+        pod.connections.turn_direct_away();
     });
     assert_eq!(text(inside.unwrap()).await.unwrap(), "done", "a stream that is open ends well");
     sleep(Duration::from_millis(10)).await;
@@ -96,6 +121,48 @@ async fn turning_away_fails_nobody_and_spares_who_comes_later() {
     assert_eq!(last.headers()["connection"], "close");
     assert_eq!(text(last).await.unwrap(), "done");
     assert!(!pod.send(get("/")).await.headers().contains_key("connection"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn activators_stay_when_clients_are_turned_away_and_go_when_the_pod_does() {
+    let (pod, drain) = pod();
+    let (mut http1, mut http2) = (pod.http1().await, pod.http2().await);
+    let over_http2 = || Request::get("http://h/").header("rouse-may-refuse", "1").body(empty()).unwrap();
+    drop(text(http1.send_request(from_activator()).await.unwrap()).await.unwrap());
+    drop(text(http2.send_request(over_http2()).await.unwrap()).await.unwrap());
+
+    pod.connections.turn_direct_away();
+    sleep(Duration::from_millis(10)).await;
+    for _ in 0..2 {
+        http1.ready().await.unwrap();
+        let response = http1.send_request(from_activator()).await.unwrap();
+        assert!(!response.headers().contains_key("connection"));
+        drop(text(response).await.unwrap());
+        assert_eq!(text(http2.send_request(over_http2()).await.unwrap()).await.unwrap(), "done");
+    }
+
+    drain.begin(Cause::Signal);
+    http1.ready().await.unwrap();
+    let last = http1.send_request(from_activator()).await.unwrap();
+    assert_eq!(last.headers()["connection"], "close");
+    sleep(Duration::from_millis(10)).await;
+    assert!(http2.is_closed(), "GOAWAY");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_activators_connection_that_stayed_goes_when_a_client_uses_it() {
+    let (pod, _) = pod();
+    let (mut http1, mut http2) = (pod.http1().await, pod.http2().await);
+    let over_http2 = || Request::get("http://h/").header("rouse-may-refuse", "0").body(empty()).unwrap();
+    drop(text(http1.send_request(from_activator()).await.unwrap()).await.unwrap());
+    drop(text(http2.send_request(over_http2()).await.unwrap()).await.unwrap());
+    pod.connections.turn_direct_away();
+    http1.ready().await.unwrap();
+    assert_eq!(http1.send_request(get("/")).await.unwrap().headers()["connection"], "close");
+    let direct = Request::get("http://h/").body(empty()).unwrap();
+    assert_eq!(text(http2.send_request(direct).await.unwrap()).await.unwrap(), "done");
+    sleep(Duration::from_millis(10)).await;
+    assert!(http2.is_closed(), "GOAWAY");
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,4 +179,36 @@ async fn stopping_waits_for_requests_and_for_nothing_else() {
     assert_eq!((Instant::now() - start).as_secs(), 5);
     assert!(idle.is_closed());
     assert_eq!((pod.connections.open(), pod.connections.direct().open), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tunnel_that_opened_at_the_last_moment_is_not_cut() {
+    let pod = Pod::with_raw_app(&Serving::default(), |stream| async move {
+        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        while let Some(Ok(message)) = socket.next().await {
+            if message.is_text() {
+                socket.send(message).await.unwrap();
+            }
+        }
+    });
+    let drain = Drain::new(Arc::clone(&pod.front), pod.connections.clone(), QUIET);
+    let Stream::Memory(mut stream) = pod.connect().await else { unreachable!("the network is in memory") };
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: websocket\r\n").await.unwrap();
+    drain.begin(Cause::Signal);
+    let mut ended = tokio::spawn({
+        let drain = Arc::clone(&drain);
+        async move { drain.finish().await }
+    });
+    timeout(Duration::from_secs(30), drain.done()).await.expect("nobody is inside");
+    sleep(Duration::from_millis(10)).await;
+    let rest = b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream.write_all(rest).await.unwrap();
+    let head = support::head(&mut stream).await;
+    assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
+    assert!(timeout(Duration::from_secs(600), &mut ended).await.is_err(), "the tunnel is open");
+    let mut socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
+    socket.send(Message::text("still there?")).await.unwrap();
+    assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("still there?"));
+    drop(socket);
+    ended.await.unwrap();
 }

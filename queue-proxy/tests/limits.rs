@@ -183,6 +183,25 @@ async fn a_client_that_reads_slowly_has_the_total_timeout_and_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_stops_reading_in_the_middle_of_a_response_gives_its_slot_back_when_it_is_due() {
+    let serving = Serving { timeout: seconds(5), container_concurrency: 1, ..serving() };
+    let pod = Pod::with_app(&serving, |_| async {
+        let (sender, body) = stream();
+        let more = || Ok(http_body::Frame::data(bytes::Bytes::from_static(&[b'x'; 16 << 10])));
+        tokio::spawn(async move { while sender.send(more()).await.is_ok() {} });
+        Response::new(body)
+    });
+    let mut client = pod.http1().await;
+    let start = Instant::now();
+    let stalled = client.send_request(get("/")).await.unwrap();
+    sleep(seconds(4)).await;
+    assert_eq!(pod.front.gate().inside(), (1, 0));
+    pod.settled().await;
+    assert_eq!((start.elapsed_seconds(), pod.connections.open()), (5, 0));
+    assert!(text(stalled).await.is_err(), "cut, so that the client can tell");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_websocket_outlives_all_request_timers_and_counts_until_it_closes() {
     let serving = Serving {
         timeout: seconds(2),

@@ -27,9 +27,9 @@ pub(crate) struct Stage {
     pub(crate) activator: Arc<Activator>,
     pub(crate) id: WorkloadId,
     pub(crate) serving: Serving,
-    clock: Clock,
-    network: MemoryNetwork,
-    connections: Connections,
+    pub(crate) clock: Clock,
+    pub(crate) network: MemoryNetwork,
+    pub(crate) connections: Connections,
     fronts: Mutex<HashMap<PodId, (Pod, Arc<Front>)>>,
     next_port: AtomicU16,
 }
@@ -59,12 +59,14 @@ impl Stage {
     pub(crate) fn with(serving: Serving, limits: HoldLimits) -> Stage {
         let clock = Clock::start();
         let id: WorkloadId = "app".parse().expect("a workload's name");
+        let memory = MemoryNetwork::default();
+        let network = queue_proxy::net::Network::Memory(memory.clone());
         let stage = Stage {
-            activator: Activator::new("activator-0", clock, limits),
+            activator: Activator::with_network("activator-0", clock, limits, network),
             id,
             serving,
             clock,
-            network: MemoryNetwork::default(),
+            network: memory,
             connections: Connections::default(),
             fronts: Mutex::default(),
             next_port: AtomicU16::new(20_000),
@@ -77,12 +79,16 @@ impl Stage {
         for (_, front) in self.fronts.lock().values() {
             front.apply(serving);
         }
-        self.activator.set_workload(&Workload {
+        self.activator.set_workload(&self.workload(serving));
+    }
+
+    pub(crate) fn workload(&self, serving: &Serving) -> Workload {
+        Workload {
             id: self.id.clone(),
             policy: Policy { mode: Mode::Default, ..Policy::default() },
             serving: serving.clone(),
             hosts: vec!["app.localhost".to_owned()],
-        });
+        }
     }
 
     pub(crate) fn now(&self) -> Time {
@@ -109,9 +115,14 @@ impl Stage {
         self.network.listen(address)
     }
 
+    /// An address that nobody has yet.
+    pub(crate) fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.next_port.fetch_add(1, Ordering::Relaxed)))
+    }
+
     /// Announces a pod, of which nobody listens yet.
     pub(crate) fn announce(&self, name: &str, state: PodState) -> SocketAddr {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.next_port.fetch_add(1, Ordering::Relaxed)));
+        let address = self.address();
         let network = queue_proxy::net::Network::Memory(self.network.clone());
         let front = Front::new(network, address, &self.serving, self.clock);
         let id = PodId::new(name);

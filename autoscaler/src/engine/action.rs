@@ -25,11 +25,17 @@ pub enum Action {
         /// Whether the activator is to be in the path.
         route: Route,
     },
-    /// Tell the workload's reporters (`Down::Settings`) when a report is due at once.
+    /// Tell the workload's reporters, pods and activators alike (`Down::Settings`), when a report is due at once.
     Settings {
         /// Whose reporters.
         workload: WorkloadId,
-        /// In flight + waiting above which a report is due at once; `u32::MAX` is never.
+        /// In flight + waiting at one reporter, above which a report is due at once; `u32::MAX` is never.
         watermark: u32,
+    },
+    /// Tell the workload's pods (`Down::Leave`, without `go`) to turn direct clients away: the activator is to be in
+    /// the path. Comes again at each tick while there is no evidence that it is. Only with [`crate::Reporters::Linked`].
+    Leave {
+        /// Whose pods.
+        workload: WorkloadId,
     },
 }

@@ -1,6 +1,6 @@
 //! What the engine says of a workload: the long answer and the short one.
 
-use config::{Decision, Failure, Metric, Mode, Policy, Route, Time, WorkloadId};
+use config::{Decision, Departure, Failure, Metric, Mode, Policy, Route, Time, WorkloadId};
 use serde::Serialize;
 
 use super::scaled::Scaled;
@@ -32,12 +32,35 @@ pub struct Explanation {
     pub load: LoadNow,
     /// Whether the workload is in panic.
     pub panicking: bool,
+    /// Whether it is paused: nothing is scaled, and the activator stays in the path.
+    pub paused: bool,
+    /// The departures from Knative's algorithm that it does without, by name; in Knative's mode all.
+    pub without: Vec<&'static str>,
+    /// Who reports of it.
+    pub reporters: ReportersNow,
+    /// How many seconds its pods take to become ready: the slowest of late; none before the first did.
+    pub time_to_ready_seconds: Option<f64>,
+    /// Seconds until pods that were there when the workload was first seen may be taken away; none when they may. They
+    /// do not pass while a reporter is silent.
+    pub fresh_start_seconds: Option<u32>,
     /// Where it is on its way to zero.
     pub to_zero: ToZeroNow,
     /// Why it can have no ready pod just now.
     pub failure: Option<Failure>,
     /// The last decisions that differed from the one before, newest first.
     pub decisions: Vec<Decided>,
+}
+
+/// Who reports of a workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ReportersNow {
+    /// Pods whose Link lives; none are counted with reporters of this process.
+    pub linked_pods: u32,
+    /// Activators whose Link lives.
+    pub linked_activators: u32,
+    /// Pods and activators that have something to report, and whose Link never was or died. While there are any, nothing
+    /// is lowered.
+    pub silent: u32,
 }
 
 /// The load as the windows have it.
@@ -53,6 +76,8 @@ pub struct LoadNow {
     pub open: u64,
     /// Of those, how many wait for a pod.
     pub waiting: u64,
+    /// Of those, how many are left out of the averages, because pods are on their way to them.
+    pub lined_up: u64,
     /// Seconds since a request was last open; none while one is, or if none ever was.
     pub idle_seconds: Option<f64>,
 }
@@ -115,6 +140,19 @@ impl Explanation {
             route_is_true: scaled.path.is_true(),
             load: LoadNow::of(scaled, now),
             panicking: scaled.state.panic_since().is_some(),
+            paused: scaled.policy.paused,
+            without: Departure::ALL
+                .into_iter()
+                .filter(|&departure| departure != Departure::ActivationFloor && !scaled.policy.takes(departure))
+                .map(Departure::name)
+                .collect(),
+            reporters: ReportersNow {
+                linked_pods: scaled.watch.linked(),
+                linked_activators: scaled.activators,
+                silent: scaled.watch.silent(),
+            },
+            time_to_ready_seconds: scaled.watch.time_to_ready().map(|took| took.as_secs_f64()),
+            fresh_start_seconds: scaled.watch.fresh(&scaled.policy, now).map(|fresh| fresh.rest),
             to_zero: ToZeroNow::of(scaled, now),
             failure: scaled.failure.clone(),
             decisions: scaled.history.decided(now),
@@ -132,6 +170,7 @@ impl LoadNow {
             panic: averages.panic,
             open: sum.in_flight,
             waiting: sum.waiting,
+            lined_up: scaled.collector.lined_up(now),
             idle_seconds: scaled.collector.idle_since().map(|since| now.since(since).as_secs_f64()),
         }
     }

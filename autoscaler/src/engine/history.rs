@@ -11,7 +11,7 @@ use crate::reasons::Step;
 /// The last decisions that differed from the one before. A decision that came out the same again costs no memory.
 #[derive(Debug, Default)]
 pub(super) struct History {
-    newest: Option<Newest>,
+    newest: Option<Box<Newest>>,
     older: VecDeque<Older>,
 }
 
@@ -40,12 +40,12 @@ impl History {
                 newest.times += 1;
                 return;
             }
-            let Newest { since, times, verdict } = *newest;
+            let Newest { since, times, verdict } = **newest;
             let steps = verdict.trail.iter().copied().collect();
             self.older.truncate(bounds::DECISIONS_KEPT.saturating_sub(2));
             self.older.push_front(Older { since, times, outcome: verdict.outcome, steps });
         }
-        self.newest = Some(Newest { since: now, times: 1, verdict });
+        self.newest = Some(Box::new(Newest { since: now, times: 1, verdict }));
     }
 
     /// Newest first, in words.

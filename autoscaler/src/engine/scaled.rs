@@ -1,24 +1,24 @@
 //! One workload: what is known of it, and what follows.
 
+use std::collections::HashSet;
+
 use config::link::Reporter;
-use config::{Failure, Pod, PodState, Policy, Reason, Report, Route, Time, Workload, WorkloadId};
+use config::{Failure, Pod, PodId, PodState, Policy, Report, Route, Time, Workload, WorkloadId};
 
 use super::action::Action;
-use super::backoff::Backoff;
+use super::asked::{Path, Replicas};
 use super::history::History;
+use super::watch::Watch;
 use super::{EngineSettings, StartAs};
-use crate::activity::{Activity, is_initialized, next_activity};
+use crate::activity::Activity;
 use crate::collect::Collector;
-use crate::decide::{Observation, Reachability, State, Verdict, decide, initial_excess_burst};
+use crate::decide::{Reachability, State, Verdict, initial_excess_burst};
 use crate::pods::Pods;
 use crate::reasons::Step;
-use crate::scale::{Wanted, route, scale, within_bounds};
-use crate::to_zero::{Seen, ToZero};
+use crate::scale::within_bounds;
+use crate::to_zero::ToZero;
 
-/// A reporter's watermark that no load crosses.
-const NEVER: u32 = u32::MAX;
-
-/// One workload. Each method takes in one event; [`Scaled::settle`] draws the consequences.
+/// One workload. Each method takes in one event; `settle` draws the consequences.
 #[derive(Debug)]
 pub(super) struct Scaled {
     pub(super) id: WorkloadId,
@@ -34,42 +34,16 @@ pub(super) struct Scaled {
     pub(super) path: Path,
     pub(super) to_zero: ToZero,
     pub(super) history: History,
-    activity: Activity,
-    activity_since: Time,
-    initialized: bool,
-    verdict: Option<Verdict>,
-    watermark: Option<u32>,
+    pub(super) activity: Activity,
+    pub(super) activity_since: Time,
+    pub(super) initialized: bool,
+    pub(super) watch: Watch,
+    /// Activators whose Link lives; with reporters of this process there is one.
+    pub(super) activators: u32,
+    pub(super) verdict: Option<Box<Verdict>>,
+    pub(super) watermark: Option<u32>,
     tick: Option<Time>,
-    again: Option<Time>,
-}
-
-/// What the platform was asked for.
-#[derive(Debug)]
-pub(super) struct Replicas {
-    pub(super) asked: u32,
-    /// A call failed: nobody knows whether it has that.
-    unsure: bool,
-    backoff: Backoff,
-}
-
-/// Whether the activator was asked to be in the path.
-#[derive(Debug, Default)]
-pub(super) struct Path {
-    asked: Option<Route>,
-    true_since: Option<Time>,
-    backoff: Backoff,
-}
-
-impl Path {
-    /// What was asked for.
-    pub(super) fn route(&self) -> Route {
-        self.asked.unwrap_or(Route::Activator)
-    }
-
-    /// Whether that is true everywhere.
-    pub(super) fn is_true(&self) -> bool {
-        self.true_since.is_some()
-    }
+    pub(super) again: Option<Time>,
 }
 
 /// Why things are looked at. Events only raise: whatever lowers waits for the tick, or for a timer that was set then.
@@ -81,23 +55,33 @@ pub(super) enum Cause {
 
 impl Scaled {
     /// A workload first seen: it counts as active now, unless it has no pods and is to start asleep.
-    pub(super) fn new(now: Time, workload: &Workload, replicas: u32, start: StartAs) -> Scaled {
-        let asleep = replicas == 0 && start == StartAs::Zero;
+    ///
+    /// The pods that `spoke` did so before it was known.
+    pub(super) fn new(
+        now: Time,
+        workload: &Workload,
+        replicas: u32,
+        spoke: HashSet<PodId>,
+        settings: &EngineSettings,
+    ) -> Scaled {
+        let asleep = replicas == 0 && settings.start == StartAs::Zero;
         Scaled {
             id: workload.id.clone(),
             state: State::new(&workload.policy, replicas, now),
             collector: Collector::new(&workload.policy),
-            pods: Pods::default(),
+            pods: Pods::found(replicas),
             failure: None,
             desired: asleep.then_some(0),
             excess_burst: initial_excess_burst(&workload.policy),
-            replicas: Replicas { asked: replicas, unsure: false, backoff: Backoff::default() },
+            replicas: Replicas::new(replicas),
             path: Path::default(),
             to_zero: if asleep { ToZero::Zero } else { ToZero::Awake },
             history: History::default(),
             activity: if asleep { Activity::Inactive } else { Activity::Activating },
             activity_since: now,
             initialized: asleep || replicas > 0,
+            watch: Watch::new(settings.reporters, spoke, replicas, now),
+            activators: 0,
             verdict: None,
             watermark: None,
             tick: None,
@@ -126,22 +110,83 @@ impl Scaled {
         }
         self.policy = workload.policy.clone();
         self.collector.load_mut().set_policy(&self.policy);
+        self.weigh_silence(now);
         self.replicas.asked = replicas;
         self.settle(now, Cause::Event, out);
     }
 
     /// A pod is new or changed.
     pub(super) fn pod(&mut self, now: Time, pod: &Pod, out: &mut Vec<Action>) {
-        self.pods.update(pod);
-        if pod.state == PodState::Gone {
-            self.collector.left(&Reporter::Pod(pod.id.clone()), now);
+        if let Some(took) = self.pods.update(pod, now) {
+            self.watch.started(took, &self.policy, now);
         }
-        if self.pods.counts().ready > 0 {
+        if pod.state == PodState::Gone {
+            let reporter = Reporter::Pod(pod.id.clone());
+            self.collector.left(&reporter, now);
+            self.watch.is_back(&reporter);
+            self.watch.lose_pod(&pod.id);
+        }
+        self.weigh_silence(now);
+        self.settle(now, Cause::Event, out);
+    }
+
+    /// A pod's queue-proxy opened its Link.
+    pub(super) fn pod_speaks(&mut self, now: Time, id: &PodId, out: &mut Vec<Action>) {
+        if self.watch.hear_pod(id) {
+            self.weigh_silence(now);
+            self.settle(now, Cause::Event, out);
+        }
+    }
+
+    /// The Link of a pod's queue-proxy died.
+    pub(super) fn pod_lost(&mut self, now: Time, id: &PodId, out: &mut Vec<Action>) {
+        if self.watch.lose_pod(id) {
+            self.pods.fell_silent(id, now);
+            self.weigh_silence(now);
+            self.settle(now, Cause::Event, out);
+        }
+    }
+
+    /// A reporter opened its Link; the one that it had here until now was of incarnation `before`. If it is another now,
+    /// what the old one had died with it, whoever was to say so: whether something is forgotten, so that it is to settle.
+    pub(super) fn speaks(&mut self, now: Time, reporter: &Reporter, incarnation: u64, before: Option<u64>) -> bool {
+        let before = self.watch.is_back(reporter).or(before);
+        let is_another = before.is_some_and(|before| before != incarnation) && self.collector.counts_on(reporter);
+        if is_another {
+            self.forget(now, reporter);
+            self.weigh_silence(now);
+        }
+        is_another
+    }
+
+    /// The Link of a reporter died.
+    pub(super) fn lost(&mut self, now: Time, reporter: &Reporter, incarnation: u64) {
+        if self.collector.counts_on(reporter) {
+            self.collector.lost(reporter);
+            self.watch.miss(reporter, incarnation, now);
+            self.weigh_silence(now);
+        }
+    }
+
+    /// What the reporter had is over. Of what an activator counted for pods nobody knows which part was its: all is
+    /// forgotten, and other activators tell of theirs within a second.
+    fn forget(&mut self, now: Time, reporter: &Reporter) {
+        self.collector.left(reporter, now);
+        if let Reporter::Activator(_) = reporter {
+            for pod in self.pods.counted_by_activators() {
+                self.collector.left(&Reporter::Pod(pod.clone()), now);
+            }
+        }
+    }
+
+    /// While pods are ready and all is heard, silence means that there is no load; else it means nothing.
+    fn weigh_silence(&mut self, now: Time) {
+        self.watch.recount(&self.pods, now);
+        if self.pods.counts().ready > 0 && self.watch.silent() == 0 {
             self.collector.load_mut().silence_is_zero_from(now.second() + 1);
         } else {
             self.collector.load_mut().silence_means_nothing_after(now.second());
         }
-        self.settle(now, Cause::Event, out);
     }
 
     /// A reporter has nothing of it any more.
@@ -150,14 +195,19 @@ impl Scaled {
         self.settle(now, Cause::Event, out);
     }
 
-    /// A reporter counted something. At zero, that is decided about at once (Knative's poke).
+    /// A reporter counted something. At zero, that is decided about at once (Knative's poke); above, more than all pods
+    /// can carry is.
     pub(super) fn report(&mut self, now: Time, reporter: &Reporter, report: &Report, out: &mut Vec<Action>) {
         if self.desired == Some(0) && Collector::shows_load(report) {
             self.collector.wake(reporter, report);
             self.decide(now);
             self.settle(now, Cause::Event, out);
         } else {
+            if report.waiting > 0 || self.collector.expects_pods() {
+                self.expect_pods(now);
+            }
             self.collector.report(reporter, report);
+            self.raise(now, out);
         }
         // The last words of a pod that is gone must not keep it busy for ever.
         if let Reporter::Pod(id) = reporter
@@ -198,7 +248,13 @@ impl Scaled {
     /// Does what is due: the tick's decision, or what a timer was set for.
     pub(super) fn advance(&mut self, now: Time, out: &mut Vec<Action>) {
         if self.tick.is_some_and(|tick| tick <= now) {
+            for reporter in self.watch.give_up(&self.policy, now) {
+                self.forget(now, &reporter);
+            }
+            self.weigh_silence(now);
+            self.watch.look_at_line(self.collector.sum().waiting, &self.policy, now);
             self.decide(now);
+            self.watch.settle_in(&self.policy, now);
             self.tick = None;
         }
         self.settle(now, Cause::Tick, out);
@@ -219,140 +275,6 @@ impl Scaled {
         } else if self.tick.is_none() {
             // One that is due already stays: a driver that is late must not put it off.
             self.tick = Some(settings.tick_after(now));
-        }
-    }
-
-    fn decide(&mut self, now: Time) {
-        let load = self.collector.load_mut().averages(now.second());
-        let observation = Observation {
-            ready: Some(self.pods.counts().ready),
-            // On one machine a reporter that is silent has nothing: there is always data.
-            load: Some(load),
-            reachability: Reachability::Reachable,
-        };
-        if let Ok(verdict) = decide(&self.policy, &observation, &mut self.state, now) {
-            self.desired = Some(verdict.outcome.desired);
-            self.excess_burst = verdict.outcome.excess_burst;
-            self.verdict = Some(verdict);
-        }
-    }
-
-    /// Draws the consequences of what is known now, in Knative's order: scale, path, activity.
-    fn settle(&mut self, now: Time, cause: Cause, out: &mut Vec<Action>) {
-        let wanted = self.wanted(now);
-        self.to_zero = wanted.to_zero;
-        self.again = wanted.again.map(|rest| now + rest);
-        self.turn(now, cause, &wanted, out);
-        self.resize(now, cause, &wanted, out);
-        self.activate(now, cause, &wanted);
-        self.set_watermark(out);
-    }
-
-    /// Where it is on its way to zero.
-    pub(super) fn to_zero_at(&self, now: Time) -> ToZero {
-        self.wanted(now).to_zero
-    }
-
-    fn wanted(&self, now: Time) -> Wanted {
-        let answers = || self.path.asked == Some(Route::Activator) && self.path.is_true();
-        let wanted = scale(&self.policy, self.desired, &self.seen(now), answers);
-        if wanted.pods == Some(0) && self.replicas.asked == 0 {
-            // It is there already: nothing to wait for.
-            return Wanted { asks: Some(0), again: None, to_zero: ToZero::Zero, ..wanted };
-        }
-        wanted
-    }
-
-    fn seen(&self, now: Time) -> Seen {
-        let in_path = self.path.asked == Some(Route::Activator);
-        Seen {
-            activity: self.activity,
-            activity_for: now.since(self.activity_since),
-            initialized: self.initialized,
-            reachability: Reachability::Reachable,
-            in_path,
-            in_path_for: self.path.true_since.filter(|_| in_path).map_or_else(Default::default, |at| now.since(at)),
-            open: self.collector.sum().open,
-        }
-    }
-
-    /// Puts the activator into the path, or takes it out.
-    fn turn(&mut self, now: Time, cause: Cause, wanted: &Wanted, out: &mut Vec<Action>) {
-        let route = match self.pods.can_be_reached_directly() {
-            true => route(wanted.pods, self.excess_burst),
-            false => Route::Activator,
-        };
-        let lowers = route == Route::Pods && cause == Cause::Event;
-        let failed = self.path.backoff.until().is_some();
-        if lowers || self.path.backoff.holds(now) || (self.path.asked == Some(route) && !failed) {
-            return;
-        }
-        self.path.backoff.retry();
-        self.path.asked = Some(route);
-        self.path.true_since = None;
-        out.push(Action::Route { workload: self.id.clone(), route });
-    }
-
-    /// Asks the platform for pods, if that is to change.
-    fn resize(&mut self, now: Time, cause: Cause, wanted: &Wanted, out: &mut Vec<Action>) {
-        let verdict = self.bounded(wanted);
-        let asked = (!self.replicas.unsure).then_some(self.replicas.asked);
-        let write = wanted.write(asked).filter(|&pods| cause == Cause::Tick || pods > self.replicas.asked);
-        let holds = self.replicas.backoff.holds(now);
-        if cause == Cause::Tick && !holds {
-            self.replicas.backoff.retry();
-        }
-        if let Some(pods) = write.filter(|_| !holds)
-            && let Some(why) = wanted.to_zero.step(pods).or_else(|| verdict?.trail.deciding().copied()).or(wanted.bound)
-        {
-            self.ask(pods, why.reason(), out);
-        }
-        if let Some(verdict) = verdict
-            && (cause == Cause::Tick || write.is_some())
-        {
-            self.history.record(now, verdict);
-        }
-    }
-
-    /// The last verdict with what bounds and the way to zero made of it.
-    fn bounded(&self, wanted: &Wanted) -> Option<Verdict> {
-        let mut verdict = self.verdict?;
-        let pods = wanted.asks.unwrap_or(self.replicas.asked);
-        for step in [wanted.bound, wanted.to_zero.step(pods)].into_iter().flatten() {
-            verdict.trail.push(step);
-        }
-        verdict.outcome.desired = pods;
-        verdict.outcome.route = self.path.route();
-        Some(verdict)
-    }
-
-    fn ask(&mut self, pods: u32, why: Reason, out: &mut Vec<Action>) {
-        out.push(Action::Scale { workload: self.id.clone(), from: self.replicas.asked, pods, why });
-        self.replicas.asked = pods;
-        self.replicas.unsure = false;
-        self.replicas.backoff.retry();
-    }
-
-    fn activate(&mut self, now: Time, cause: Cause, wanted: &Wanted) {
-        let lowers = wanted.pods == Some(0) && !self.activity.is_inactive();
-        if lowers && cause == Cause::Event {
-            return;
-        }
-        let ready = self.pods.counts().ready;
-        let next = next_activity(&self.policy, wanted.pods, ready, self.activity, self.initialized);
-        if self.activity.changes_to(next) {
-            self.activity_since = now;
-        }
-        self.activity = next;
-        self.initialized = is_initialized(&self.policy, ready, self.initialized);
-    }
-
-    /// At zero the first request is to be heard of at once.
-    fn set_watermark(&mut self, out: &mut Vec<Action>) {
-        let watermark = if self.desired.unwrap_or(0) == 0 { 0 } else { NEVER };
-        if self.watermark != Some(watermark) {
-            self.watermark = Some(watermark);
-            out.push(Action::Settings { workload: self.id.clone(), watermark });
         }
     }
 }

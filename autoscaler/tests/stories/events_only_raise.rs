@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use autoscaler::StartAs;
-use config::{BurstCapacity, PodId, PodState, Policy, Route};
+use config::{BurstCapacity, Mode, PodId, PodState, Policy, Route};
 
 use crate::world::World;
 
@@ -30,8 +30,8 @@ fn many_requests_at_once_at_zero_ask_for_what_they_need() {
 }
 
 #[test]
-fn above_zero_reports_wait_for_the_tick() {
-    let mut world = World::asleep(policy());
+fn in_knatives_mode_reports_above_zero_wait_for_the_tick() {
+    let mut world = World::asleep(Policy { mode: Mode::Knative, ..policy() });
     world.request(100.3, 120.0);
     for _ in 0..100 {
         world.request(103.2, 120.0);
@@ -46,9 +46,9 @@ fn above_zero_reports_wait_for_the_tick() {
 fn clients_are_sent_to_pods_on_the_tick_and_away_from_them_at_once() {
     let mut world = World::new(policy(), StartAs::Zero, 2);
     world.request(100.3, 200.0);
-    world.run(102.04);
+    world.run(108.04);
     assert_eq!(world.route, Some(Route::Activator));
-    world.run(102.05);
+    world.run(108.05);
     assert_eq!(world.route, Some(Route::Pods));
     for pod in ["hello-1", "hello-2"] {
         world.tell(PodId::new(pod), PodState::Starting);

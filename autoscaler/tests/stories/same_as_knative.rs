@@ -19,7 +19,7 @@ proptest! {
         target in 1.0f64..5.0,
         initial in 1u32..6,
     ) {
-        let policy = Policy { target, total: target, burst_capacity: BurstCapacity::Unlimited, min_scale: 1, ..Policy::default() };
+        let policy = Policy { mode: config::Mode::Knative, target, total: target, burst_capacity: BurstCapacity::Unlimited, min_scale: 1, ..Policy::default() };
         let mut world = World::new(policy.clone(), StartAs::Zero, initial);
         let requests: Vec<_> = requests.into_iter().chain([(100.0, 1_000.0)]).collect();
         for &(from, stay) in &requests {
@@ -44,6 +44,7 @@ proptest! {
                 ready: Some(ready),
                 load: Some(load.averages(second)),
                 reachability: Reachability::Reachable,
+                ..Observation::default()
             };
             let verdict = decide(&policy, &observation, &mut state, secs(second as f64 + offset));
             let explanation = world.explain();

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use autoscaler::{Action, Engine, EngineSettings, Explanation, StartAs};
+use autoscaler::{Action, Engine, EngineSettings, Explanation, Reporters, StartAs};
 use config::link::{Reporter, Up};
 use config::{Pod, PodId, PodState, Policy, Report, Route, Serving, Time, Workload, WorkloadId};
 
@@ -25,6 +25,11 @@ pub(crate) struct World {
     reported_until: Time,
     pub(crate) route: Option<Route>,
     pub(crate) watermark: Option<u32>,
+    /// More open requests than this are reported at once.
+    alarm: u32,
+    /// How often a watermark was set, and how often it made a report due.
+    pub(crate) settings: usize,
+    pub(crate) urgent: usize,
     /// Scales asked for: when, how many, by which rule.
     pub(crate) scales: Vec<(f64, u32, &'static str)>,
     pub(crate) routes: Vec<(f64, Route)>,
@@ -37,7 +42,7 @@ pub(crate) fn secs(seconds: f64) -> Time {
 }
 
 pub(crate) fn settings(start: StartAs) -> EngineSettings {
-    EngineSettings { tick_offset: TICKS_AFTER, start }
+    EngineSettings { tick_offset: TICKS_AFTER, start, reporters: Reporters::InProcess }
 }
 
 pub(crate) fn workload(policy: Policy) -> Workload {
@@ -72,6 +77,9 @@ impl World {
             reported_until: now,
             route: None,
             watermark: None,
+            alarm: u32::MAX,
+            settings: 0,
+            urgent: 0,
             scales: Vec::new(),
             routes: Vec::new(),
             route_obeys: true,
@@ -129,22 +137,16 @@ impl World {
         starting.chain(arrivals).chain([report]).chain(deadline).min()
     }
 
-    /// The first request at zero is reported at once.
+    /// More open requests than the watermark says are reported at once, with what the second has brought so far, and
+    /// next when there are twice as many: as the activator's ledger does it.
     fn wake(&mut self) {
         let now = self.now;
-        if self.watermark == Some(0) && self.requests.iter().any(|&(from, _)| from == now) {
-            let (in_flight, _) = self.open_at(now);
-            let report = Report {
-                from: now,
-                to: now,
-                peak: in_flight,
-                in_flight,
-                waiting: in_flight,
-                open: in_flight,
-                ..Report::default()
-            };
-            self.send(activator(), report);
+        let (in_flight, _) = self.open_at(now);
+        if in_flight <= self.alarm || !self.requests.iter().any(|&(from, _)| from == now) {
+            return;
         }
+        self.urgent += 1;
+        self.report_until(now);
     }
 
     fn report(&mut self) {
@@ -152,14 +154,20 @@ impl World {
         if end <= self.reported_until || self.now < end + REPORTS_AFTER {
             return;
         }
+        self.report_until(end);
+    }
+
+    fn report_until(&mut self, end: Time) {
         let start = self.reported_until;
         self.reported_until = end;
         let overlap = |from: Time, to: Time| to.min(end).since(from.max(start)).as_nanos() as u64;
-        let there: Vec<_> = self.requests.iter().filter(|&&(from, to)| from < end && to >= start).collect();
+        let there: Vec<_> = self.requests.iter().filter(|&&(from, to)| from <= end && to >= start).collect();
         if there.is_empty() {
             return;
         }
         let (in_flight, waiting) = self.open_at(end);
+        let watermark = self.watermark.unwrap_or(u32::MAX);
+        self.alarm = if in_flight > watermark { in_flight.saturating_mul(2) } else { watermark };
         let report = Report {
             from: start,
             to: end,
@@ -252,7 +260,12 @@ impl World {
                     self.engine.route_is_true(self.now, &id, route);
                 }
             }
-            Action::Settings { watermark, .. } => self.watermark = Some(watermark),
+            Action::Settings { watermark, .. } => {
+                self.watermark = Some(watermark);
+                self.alarm = watermark;
+                self.settings += 1;
+            }
+            Action::Leave { .. } => {}
         }
     }
 }

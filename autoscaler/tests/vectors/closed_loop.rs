@@ -105,6 +105,7 @@ pub(crate) fn trajectory(vector: Trajectory) {
             ready: Some(ready),
             load: (!no_data).then_some(averages),
             reachability: Reachability::Reachable,
+            ..Observation::default()
         };
         let verdict = decide(&policy, &observation, &mut state, Time::from_secs_f64(bucket as f64)).ok();
         assert_eq!(u8::from(verdict.is_some()), *valid, "second {second}: valid");

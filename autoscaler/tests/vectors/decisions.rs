@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use autoscaler::decide::{Averages, Observation, Reachability, State, decide, initial_excess_burst};
 use autoscaler::scale::route;
-use config::{BurstCapacity, Metric, Policy, Route, Time};
+use config::{BurstCapacity, Metric, Mode, Policy, Route, Time};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -25,6 +25,7 @@ pub(crate) struct Spec {
 impl Spec {
     pub(crate) fn policy(&self) -> Policy {
         Policy {
+            mode: Mode::Knative,
             metric: if self.metric == "rps" { Metric::Rps } else { Metric::Concurrency },
             target: self.target,
             total: self.total,
@@ -81,7 +82,7 @@ impl ScaleCall {
         };
         let averages = Averages { stable: self.stable, panic: self.panic };
         let load = self.metric_error.is_none().then_some(averages);
-        Observation { ready, load, reachability: spec.reachability() }
+        Observation { ready, load, reachability: spec.reachability(), ..Observation::default() }
     }
 }
 

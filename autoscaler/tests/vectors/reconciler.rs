@@ -10,7 +10,7 @@ use autoscaler::decide::Reachability;
 use autoscaler::pods::PodCounts;
 use autoscaler::scale::{activators, scale};
 use autoscaler::to_zero::{Seen, ToZero};
-use config::{Pod, PodId, PodState, Policy, Time, WorkloadId};
+use config::{Mode, Pod, PodId, PodState, Policy, Time, WorkloadId};
 use serde::Deserialize;
 
 use crate::decisions::burst_capacity;
@@ -60,6 +60,7 @@ impl Scaler {
             max_scale: self.max_scale,
             initial_scale: self.initial_scale_annotation.as_deref().map_or(1, number),
             scale_to_zero: !self.disable_scale_to_zero,
+            mode: Mode::Knative,
             ..Policy::default()
         }
     }
@@ -124,6 +125,7 @@ pub(crate) fn num_activators(vector: Activators) {
         total: vector.total,
         burst_capacity: burst_capacity(vector.tbc),
         activator_capacity: vector.activator_capacity,
+        mode: Mode::Knative,
         ..Policy::default()
     };
     assert_eq!(activators(&policy, vector.ready), vector.expect);
@@ -153,7 +155,12 @@ fn activity(status: &str) -> Activity {
 }
 
 pub(crate) fn active_condition(vector: ActiveCondition) {
-    let policy = Policy { min_scale: vector.min_scale, initial_scale: vector.initial_scale, ..Policy::default() };
+    let policy = Policy {
+        min_scale: vector.min_scale,
+        initial_scale: vector.initial_scale,
+        mode: Mode::Knative,
+        ..Policy::default()
+    };
     let wanted = u32::try_from(vector.want).ok();
     let current = activity(&vector.active);
     let next = next_activity(&policy, wanted, vector.ready, current, vector.initialized);

@@ -104,6 +104,12 @@ pub const RESPONSE_START_TIMEOUT: Key = key("rouse.dev/response-start-timeout");
 pub const IDLE_TIMEOUT: Key = key("rouse.dev/idle-timeout");
 /// Which algorithm decides.
 pub const MODE: Key = key("rouse.dev/mode");
+/// The steps of the default mode that the workload does without.
+pub const WITHOUT: Key = key("rouse.dev/without");
+/// Whether activation-scale is a floor of every scale but zero.
+pub const ACTIVATION_FLOOR: Key = key("rouse.dev/activation-floor");
+/// Paths that load balancers ask for.
+pub const IGNORE_PATHS: Key = key("rouse.dev/ignore-paths");
 /// Host names, besides those of the Services.
 pub const HOSTS: Key = key("rouse.dev/hosts");
 /// How long the last pod is kept once the activator is in the path. Knative has this cluster-wide only.
@@ -116,7 +122,7 @@ pub const PORT: Key = key("rouse.dev/port");
 pub const SCALE: Key = key("rouse.dev/scale");
 /// Label of a pod template that gets a queue-proxy on Kubernetes.
 pub const INJECT: Key = key("rouse.dev/inject");
-/// Label or annotation that stops scaling on Kubernetes.
+/// Stops scaling, and leaves the activator in the path.
 pub const PAUSED: Key = key("rouse.dev/paused");
 /// What Rouse writes itself on Kubernetes: the replicas at adoption.
 pub const ORIGINAL_REPLICAS: Key = key("rouse.dev/original-replicas");

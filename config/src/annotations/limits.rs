@@ -20,6 +20,8 @@ pub struct Limits {
     pub response_start_timeout: Option<Written<Duration>>,
     /// The longest pause between bytes of a response.
     pub idle_timeout: Option<Written<Duration>>,
+    /// Paths that load balancers ask for.
+    pub ignore_paths: Option<Written<Vec<String>>>,
 }
 
 impl Limits {
@@ -33,6 +35,7 @@ impl Limits {
             container_concurrency: read(annotations, keys::CONTAINER_CONCURRENCY, found, |text| {
                 values::whole(text, 0..=bounds::MAX_CONTAINER_CONCURRENCY)
             }),
+            ignore_paths: read(annotations, keys::IGNORE_PATHS, found, paths),
         }
     }
 
@@ -44,6 +47,7 @@ impl Limits {
             timeout: self.timeout.or(other.timeout),
             response_start_timeout: self.response_start_timeout.or(other.response_start_timeout),
             idle_timeout: self.idle_timeout.or(other.idle_timeout),
+            ignore_paths: self.ignore_paths.or(other.ignore_paths),
         }
     }
 
@@ -67,7 +71,26 @@ impl Limits {
         } else {
             Duration::ZERO
         });
+        serving.ignore_paths = self.ignore_paths.as_ref().map(|paths| paths.value.clone()).unwrap_or_default();
     }
+}
+
+/// Paths as requests have them, with commas between them.
+fn paths(text: &str) -> Result<Vec<String>, values::Refused> {
+    let mut paths: Vec<String> = Vec::new();
+    for path in text.split(',').map(str::trim) {
+        let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'?' && byte != b'#';
+        if !path.starts_with('/') || !path.bytes().all(plain) {
+            return Err(format!(
+                "is not a list of paths: {path:?} is none; write /healthz, /ping, each from its first / and without a query"
+            ));
+        }
+        if paths.iter().any(|known| known == path) {
+            return Err(format!("has {path} twice"));
+        }
+        paths.push(path.to_owned());
+    }
+    Ok(paths)
 }
 
 #[cfg(test)]
@@ -105,6 +128,24 @@ mod tests {
                 "rouse.dev/idle-timeout: \"11s\" is longer than the timeout of the whole request, 10s",
             ]
         );
+    }
+
+    #[test]
+    fn ignored_paths_are_absolute_plain_and_named_once() {
+        let (serving, problems) = serving(&[("ignore-paths", "/healthz, /ping")]);
+        assert_eq!((serving.ignore_paths, problems), (vec!["/healthz".to_owned(), "/ping".to_owned()], vec![]));
+        for (text, wrong) in [("healthz", "\"healthz\""), ("/a?b=c", "\"/a?b=c\""), ("/a,,/b", "\"\""), ("", "\"\"")] {
+            let (_, problems) = self::serving(&[("ignore-paths", text)]);
+            assert_eq!(
+                problems,
+                [format!(
+                    "rouse.dev/ignore-paths: {text:?} is not a list of paths: {wrong} is none; write /healthz, /ping, \
+                     each from its first / and without a query"
+                )]
+            );
+        }
+        let (_, problems) = self::serving(&[("ignore-paths", "/a,/b,/a")]);
+        assert_eq!(problems, ["rouse.dev/ignore-paths: \"/a,/b,/a\" has /a twice"]);
     }
 
     #[test]

@@ -14,12 +14,15 @@ pub enum Holder {
     Service,
 }
 
-const WORKLOAD_WORDS: [Key; 12] = [
+const WORKLOAD_WORDS: [Key; 15] = [
     keys::CONTAINER_CONCURRENCY,
     keys::TIMEOUT,
     keys::RESPONSE_START_TIMEOUT,
     keys::IDLE_TIMEOUT,
     keys::MODE,
+    keys::WITHOUT,
+    keys::ACTIVATION_FLOOR,
+    keys::IGNORE_PATHS,
     keys::HOSTS,
     keys::GRACE_PERIOD,
     keys::SCALE,

@@ -8,7 +8,7 @@ use crate::autoscaler_config::{HPA_CLASS, KPA_CLASS, MAX_WINDOW, MIN_TARGET, MIN
 use crate::duration::GoDuration;
 use crate::problem::Findings;
 use crate::value::{self, POSITIVE, Refused};
-use crate::{Aggregation, AutoscalerConfig, BurstCapacity, Metric, Mode};
+use crate::{Aggregation, AutoscalerConfig, BurstCapacity, Metric, Mode, Without};
 
 /// What is written of how a workload scales; what is absent has its default in [`crate::Policy::new`].
 ///
@@ -48,6 +48,12 @@ pub struct Scaling {
     pub aggregation: Option<Written<String>>,
     /// `rouse.dev/mode`.
     pub mode: Option<Written<Mode>>,
+    /// `rouse.dev/without`.
+    pub without: Option<Written<Without>>,
+    /// `rouse.dev/activation-floor`.
+    pub activation_floor: Option<Written<bool>>,
+    /// `rouse.dev/paused`.
+    pub paused: Option<Written<bool>>,
     /// `rouse.dev/scale-to-zero-grace-period`.
     pub grace_period: Option<Written<Duration>>,
     /// `serving.knative.dev/progress-deadline`.
@@ -63,6 +69,9 @@ impl Scaling {
         scaling.read_numbers(annotations, found);
         scaling.read_durations(annotations, found);
         scaling.mode = read(annotations, keys::MODE, found, mode);
+        scaling.without = read(annotations, keys::WITHOUT, found, Without::parse);
+        scaling.activation_floor = read(annotations, keys::ACTIVATION_FLOOR, found, value::switch);
+        scaling.paused = read(annotations, keys::PAUSED, found, value::switch);
         scaling
     }
 

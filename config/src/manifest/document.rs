@@ -18,6 +18,8 @@ pub(super) enum Kind {
     KnativeService,
     Secret,
     ConfigMap,
+    /// The pods of a workload, for a platform that does not start them.
+    Pods,
 }
 
 impl Kind {
@@ -29,6 +31,7 @@ impl Kind {
             ("serving.knative.dev/v1", "Service") => Kind::KnativeService,
             ("v1", "Secret") => Kind::Secret,
             ("v1", "ConfigMap") => Kind::ConfigMap,
+            ("rouse.dev/v1", "Pods") => Kind::Pods,
             _ => return None,
         })
     }
@@ -41,6 +44,7 @@ impl Kind {
             Kind::Service | Kind::KnativeService => "Service",
             Kind::Secret => "Secret",
             Kind::ConfigMap => "ConfigMap",
+            Kind::Pods => "Pods",
         }
     }
 }
@@ -62,6 +66,12 @@ impl Object {
 
     pub(super) fn id(&self) -> WorkloadId {
         WorkloadId::new(&self.namespace, self.kind.word(), &self.name)
+    }
+
+    /// The workload whose pods a [`Kind::Pods`] lists.
+    pub(super) fn listed_workload(&self) -> WorkloadId {
+        let (kind, name) = self.name.split_once('/').unwrap_or((WorkloadId::DEFAULT_KIND, &self.name));
+        WorkloadId::new(&self.namespace, kind, name)
     }
 
     /// Findings about this object.
@@ -102,7 +112,11 @@ fn documents(file: &str, text: &str, found: &mut Findings) -> Vec<Value> {
         return Vec::new();
     }
     let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! { max_recorded_anchor_events: bounds::MANIFEST_ALIAS_EVENTS },
+        budget: serde_saphyr::budget! {
+            max_recorded_anchor_events: bounds::MANIFEST_ALIAS_EVENTS,
+            max_nodes: bounds::MANIFEST_NODES,
+            max_events: 2 * bounds::MANIFEST_NODES, // a list or mapping begins and ends
+        },
         duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error,
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: bounds::MANIFEST_ALIAS_EVENTS },
         // The line and column say enough; whole lines of a manifest may hold secrets.
@@ -136,6 +150,9 @@ fn unpack(file: &str, number: usize, document: Value, objects: &mut Vec<Object>,
         }
         return;
     }
+    if Kind::of(&api_version, &kind) == Some(Kind::Pods) {
+        return pods(file, document, here, objects, found);
+    }
     let metadata = root.at("metadata");
     let name = metadata.at("name").text(&mut here).unwrap_or_default().to_owned();
     let namespace = metadata.at("namespace").text(&mut here).unwrap_or(WorkloadId::DEFAULT_NAMESPACE).to_owned();
@@ -153,6 +170,23 @@ fn unpack(file: &str, number: usize, document: Value, objects: &mut Vec<Object>,
     }
     if here.problems.is_empty() {
         objects.push(Object { file: file.to_owned(), kind: known, namespace, name, value: document });
+    }
+    found.absorb(here);
+}
+
+/// Adds a list of pods, which is called as the workload is that it names.
+fn pods(file: &str, document: Value, mut here: Findings, objects: &mut Vec<Object>, found: &mut Findings) {
+    let at = Node::root(&document).at("workload");
+    match at.text(&mut here).map(|text| (text, text.parse::<WorkloadId>())) {
+        Some((_, Ok(id))) => {
+            let (namespace, name) = (id.namespace().to_owned(), format!("{}/{}", id.kind(), id.name()));
+            objects.push(Object { file: file.to_owned(), kind: Kind::Pods, namespace, name, value: document });
+        }
+        Some((text, Err(_))) => {
+            here.wrong("workload", text, "is not a workload: write NAME, NAMESPACE/NAME or NAMESPACE/KIND/NAME");
+        }
+        None if here.problems.is_empty() => here.refuse("workload", "is missing: a list of pods names their workload"),
+        None => {}
     }
     found.absorb(here);
 }

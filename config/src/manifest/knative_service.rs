@@ -73,6 +73,7 @@ fn limits(pod: &Node<'_>, defaults: &Defaults, found: &mut Findings) -> Limits {
         response_start_timeout: seconds("responseStartTimeoutSeconds"),
         idle_timeout: seconds("idleTimeoutSeconds"),
         container_concurrency: container_concurrency(&pod.at("containerConcurrency"), defaults, found),
+        ignore_paths: None,
     }
 }
 

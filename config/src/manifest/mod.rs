@@ -7,6 +7,7 @@ mod document;
 mod expand;
 mod hosts;
 mod knative_service;
+mod listed;
 mod node;
 mod probe;
 mod workload;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use data::DataObjects;
 use document::{Kind, Object};
 pub use expand::expand;
+pub use listed::{ListedPod, ListedPods};
 
 use crate::annotations::Annotations;
 use crate::problem::{Findings, Problems, Warning};
@@ -26,13 +28,16 @@ use crate::{AutoscalerConfig, Defaults, Workload};
 pub struct Manifests {
     /// The workloads, in the order of the files.
     pub workloads: Vec<Declared>,
+    /// The pods that the files list, for a platform that does not start pods itself.
+    pub pods: Vec<ListedPods>,
     /// What was ignored or is odd; stops nothing.
     pub warnings: Vec<Warning>,
 }
 
 /// Reads all of `files`, each a name for messages and its text, as one set: what one file declares another may use.
 ///
-/// Read are Deployments, StatefulSets, Services, Knative Services, Secrets and ConfigMaps; the ConfigMaps
+/// Read are Deployments, StatefulSets, Services, Knative Services, Secrets, ConfigMaps and lists of pods
+/// ([`ListedPods`]); the ConfigMaps
 /// `config-autoscaler` and `config-defaults`, in any namespace, are the defaults of every workload.
 ///
 /// # Errors
@@ -44,13 +49,14 @@ pub fn read(files: &[(String, String)]) -> Result<Manifests, Problems> {
     let mut drafts: Vec<Draft> = objects.iter().filter_map(|object| workload::read(object, &cluster)).collect();
     attach::services(&objects, &mut drafts, &mut found);
     hosts::assign(&mut drafts, &mut found);
+    let pods = listed::read(&objects, &drafts, &mut found);
     let mut workloads = Vec::new();
     for draft in drafts {
         found.absorb(draft.findings);
         workloads.push(draft.declared);
     }
     let (workloads, warnings) = found.finish(workloads)?;
-    Ok(Manifests { workloads, warnings })
+    Ok(Manifests { workloads, pods, warnings })
 }
 
 /// What every workload may use.

@@ -21,7 +21,7 @@ pub(super) fn read(object: &Object, cluster: &Cluster) -> Option<Draft> {
     match object.kind {
         Kind::Deployment | Kind::StatefulSet => Some(plain(object, cluster)),
         Kind::KnativeService => Some(knative_service::read(object, cluster)),
-        Kind::Service | Kind::Secret | Kind::ConfigMap => None,
+        Kind::Service | Kind::Secret | Kind::ConfigMap | Kind::Pods => None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use config::{PlatformEvent, PodId, PodState};
+use config::{PlatformEvent, PodId, PodState, WorkloadId};
 use futures_core::Stream;
 use parking_lot::Mutex;
 
@@ -41,7 +41,15 @@ impl Queue {
     fn put(&mut self, event: PlatformEvent) {
         let unseen =
             matches!(&event, PlatformEvent::Pod(pod) if pod.state == PodState::Gone && !self.told.contains(&pod.id));
-        match self.events.iter().position(|older| replaces(&event, older)) {
+        let old = match &event {
+            // Only the last word: whoever went and came back must be heard going.
+            PlatformEvent::Workload(..) | PlatformEvent::WorkloadGone(_) => {
+                let last = self.events.iter().rposition(|older| about(older) == about(&event));
+                last.filter(|&at| replaces(&event, &self.events[at]))
+            }
+            _ => self.events.iter().position(|older| replaces(&event, older)),
+        };
+        match old {
             Some(at) if unseen => drop(self.events.remove(at)),
             // In its old place: before whatever was said later.
             Some(at) => self.events[at] = event,
@@ -67,7 +75,17 @@ fn replaces(newer: &PlatformEvent, older: &PlatformEvent) -> bool {
     match (newer, older) {
         (PlatformEvent::Pod(newer), PlatformEvent::Pod(older)) => newer.id == older.id,
         (PlatformEvent::Failure(newer, _), PlatformEvent::Failure(older, _)) => newer == older,
+        (PlatformEvent::Workload(newer, _), PlatformEvent::Workload(older, _)) => newer.id == older.id,
         _ => false,
+    }
+}
+
+/// The workload that is new, changed or gone.
+fn about(event: &PlatformEvent) -> Option<&WorkloadId> {
+    match event {
+        PlatformEvent::Workload(workload, _) => Some(&workload.id),
+        PlatformEvent::WorkloadGone(id) => Some(id),
+        PlatformEvent::Pod(_) | PlatformEvent::Failure(..) => None,
     }
 }
 
@@ -92,7 +110,7 @@ impl Stream for Taken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use config::{Failure, Pod, Time, WorkloadId};
+    use config::{Failure, Pod, Policy, Serving, Time, Workload};
     use futures_util::{FutureExt, StreamExt};
 
     fn workload() -> WorkloadId {
@@ -151,5 +169,18 @@ mod tests {
         events.push(pod("seen", PodState::Starting));
         events.push(pod("seen", PodState::Gone));
         assert_eq!(taken(&events), [pod("seen", PodState::Gone)]);
+    }
+
+    #[test]
+    fn of_edits_the_last_is_told_but_going_and_coming_back_is_told_too() {
+        let events = Arc::new(Events::default());
+        let edited = |pods| {
+            let (policy, serving) = (Policy::default(), Serving::default());
+            PlatformEvent::Workload(Arc::new(Workload { id: workload(), policy, serving, hosts: Vec::new() }), pods)
+        };
+        for event in [edited(0), edited(1), PlatformEvent::WorkloadGone(workload()), edited(2), edited(3)] {
+            events.push(event);
+        }
+        assert_eq!(taken(&events), [edited(1), PlatformEvent::WorkloadGone(workload()), edited(3)]);
     }
 }

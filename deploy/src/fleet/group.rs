@@ -1,46 +1,46 @@
 //! The pods of one workload: as many slots as were asked for.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
 use config::manifest::Declared;
-use config::{Failure, PlatformError, PlatformEvent, Pod, PodState};
+use config::{Failure, PlatformError, PlatformEvent, Pod, PodState, WorkloadId};
 use parking_lot::Mutex;
 use queue_proxy::Front;
+use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::slots::Slots;
 use super::{Launch, Shared};
 
 /// One workload.
 pub(super) struct Group<L> {
-    pub(super) declared: Declared,
+    pub(super) id: WorkloadId,
     pub(super) shared: Arc<Shared<L>>,
     /// Held while pods are told of their fate, so that what activators and the decider hear is in order.
     slots: Mutex<Slots>,
 }
 
-#[derive(Default)]
-struct Slots {
-    /// Slots with a pod that was not told to leave, oldest first.
-    pods: Vec<Arc<Member>>,
-    /// Slots without a pod.
-    pauses: Vec<Pause>,
-    /// Why there can be no ready pod, as last told.
-    failure: Option<Failure>,
-    /// Nothing is started any more.
-    closed: bool,
-}
+/// A slot without a pod, until the next.
+pub(super) type Pause = Arc<Waiting>;
 
-/// A slot without a pod, until the next. Cancelled when it is told to leave.
-pub(super) type Pause = Arc<CancellationToken>;
+/// What ends a pause before its time.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    /// Told to leave.
+    leave: CancellationToken,
+    /// There is something else to run now.
+    hurry: Notify,
+}
 
 /// What a slot has.
 pub(super) type Place = Result<Arc<Member>, Pause>;
 
 /// One pod, from its announcement to its end.
 pub(super) struct Member {
+    /// What it was started as; nothing but a new pod changes what runs.
+    pub(super) declared: Arc<Declared>,
     pub(super) front: Arc<Front>,
     /// Told to drain.
     pub(super) leave: CancellationToken,
@@ -54,24 +54,29 @@ impl Member {
         self.pod.lock().clone()
     }
 
-    fn is_ready(&self) -> bool {
+    pub(super) fn is_ready(&self) -> bool {
         self.pod.lock().state == PodState::Ready
     }
 }
 
 impl<L: Launch> Group<L> {
     pub(super) fn new(declared: Declared, shared: Arc<Shared<L>>) -> Group<L> {
-        Group { declared, shared, slots: Mutex::default() }
+        Group { id: declared.workload.id.clone(), shared, slots: Mutex::new(Slots::new(declared)) }
     }
 
-    /// Starts slots that are missing, and tells those to leave that are too many: slots without a pod first, then pods
-    /// that are not ready, then the idlest, and of equals the youngest. A pod that leaves is never taken back.
+    /// What its new pods are.
+    pub(super) fn declared(&self) -> Arc<Declared> {
+        Arc::clone(&self.slots.lock().declared)
+    }
+
+    /// Starts slots that are missing, and tells those to leave that are too many. A pod that leaves is never taken back.
     pub(super) fn scale(self: &Arc<Self>, desired: u32) -> Result<(), PlatformError> {
         let mut slots = self.slots.lock();
         if slots.closed {
             return Err(PlatformError::Refused("the platform is shutting down".to_owned()));
         }
-        self.set(&mut slots, desired as usize);
+        slots.desired = desired as usize;
+        self.settle(&mut slots);
         Ok(())
     }
 
@@ -79,30 +84,54 @@ impl<L: Launch> Group<L> {
     pub(super) fn close(self: &Arc<Self>) {
         let mut slots = self.slots.lock();
         slots.closed = true;
-        self.set(&mut slots, 0);
+        slots.desired = 0;
+        self.settle(&mut slots);
     }
 
-    fn set(self: &Arc<Self>, slots: &mut Slots, desired: usize) {
-        let have = slots.pods.len() + slots.pauses.len();
-        for _ in have..desired {
+    /// From now on the workload is `declared`. What its pods are served with changes at once; if what they run changed,
+    /// they are replaced, one at a time, each by a new one that is ready.
+    pub(super) fn edit(self: &Arc<Self>, declared: Declared) {
+        let mut slots = self.slots.lock();
+        if slots.edit(declared) {
+            // The edit may have mended it.
+            self.set_failure(&mut slots, None);
+            for pause in &slots.pauses {
+                pause.hurry.notify_one();
+            }
+        }
+        let workload = Arc::new(slots.declared.workload.clone());
+        self.shared.events.push(PlatformEvent::Workload(workload, slots.desired as u32));
+        self.settle(&mut slots);
+    }
+
+    /// Makes of what there is what there should be, as far as that is possible now.
+    fn settle(self: &Arc<Self>, slots: &mut Slots) {
+        for member in slots.take_outdated() {
+            self.leave(&member);
+        }
+        for _ in slots.len()..slots.target() {
             let place = self.open(slots);
             self.shared.slots.spawn(Arc::clone(self).slot(place));
         }
-        let mut surplus = have.saturating_sub(desired);
+        let mut surplus = slots.len().saturating_sub(slots.target());
         while surplus > 0
             && let Some(pause) = slots.pauses.pop()
         {
-            pause.cancel();
+            pause.leave.cancel();
             surplus -= 1;
         }
         for member in slots.take_surplus(surplus) {
-            self.advance(&member, PodState::Draining);
-            member.leave.cancel();
+            self.leave(&member);
         }
-        if desired == 0 {
+        if slots.desired == 0 {
             // Nobody tries any more: the next request finds out anew.
             self.set_failure(slots, None);
         }
+    }
+
+    fn leave(&self, member: &Member) {
+        self.advance(member, PodState::Draining);
+        member.leave.cancel();
     }
 
     /// A new pod, announced but not started; a pause if there is no room for one.
@@ -112,7 +141,8 @@ impl<L: Launch> Group<L> {
             Ok(address) => address,
             Err(failure) => return Err(self.pause(slots, Some(failure))),
         };
-        let workload = &self.declared.workload;
+        let declared = Arc::clone(&slots.declared);
+        let workload = &declared.workload;
         let front = Front::new(shared.network.clone(), address, &workload.serving, shared.clock);
         let pod = Pod {
             id: shared.names.next(workload.id.name()),
@@ -124,7 +154,7 @@ impl<L: Launch> Group<L> {
         };
         (shared.on_pod)(&pod, &front);
         shared.events.push(PlatformEvent::Pod(pod.clone()));
-        let member = Arc::new(Member { front, leave: CancellationToken::new(), pod: Mutex::new(pod) });
+        let member = Arc::new(Member { declared, front, leave: CancellationToken::new(), pod: Mutex::new(pod) });
         slots.pods.push(Arc::clone(&member));
         Ok(member)
     }
@@ -150,11 +180,14 @@ impl<L: Launch> Group<L> {
     }
 
     /// The pod can be given requests, unless it was told to leave meanwhile.
-    pub(super) fn ready(&self, member: &Member) {
+    pub(super) fn ready(self: &Arc<Self>, member: &Member) {
+        self.shared.wakes.ready(&member.pod(), self.shared.clock.now());
         let mut slots = self.slots.lock();
         self.advance(member, PodState::Ready);
         if member.is_ready() {
             self.set_failure(&mut slots, None);
+            // It may be what an older one was to wait for.
+            self.settle(&mut slots);
         }
     }
 
@@ -169,8 +202,13 @@ impl<L: Launch> Group<L> {
     fn pause(&self, slots: &mut Slots, failure: Option<Failure>) -> Pause {
         let pause = Pause::default();
         slots.pauses.push(Arc::clone(&pause));
-        if failure.is_some() && !slots.pods.iter().any(|member| member.is_ready()) {
-            self.set_failure(slots, failure);
+        match failure {
+            Some(failure) if slots.pods.iter().any(|member| member.is_ready()) => {
+                let (word, detail) = (failure.word(), failure.detail());
+                tracing::warn!("{}: a further pod cannot start: {word}: {detail}", self.id.name());
+            }
+            Some(failure) => self.set_failure(slots, Some(failure)),
+            None => {}
         }
         pause
     }
@@ -179,7 +217,8 @@ impl<L: Launch> Group<L> {
     pub(super) async fn again(&self, pause: &Pause, length: Duration) -> Option<Place> {
         tokio::select! {
             () = sleep(length) => {}
-            () = pause.cancelled() => return None,
+            () = pause.hurry.notified() => {}
+            () = pause.leave.cancelled() => return None,
         }
         let mut slots = self.slots.lock();
         let at = slots.pauses.iter().position(|other| Arc::ptr_eq(other, pause))?;
@@ -190,22 +229,7 @@ impl<L: Launch> Group<L> {
     fn set_failure(&self, slots: &mut Slots, failure: Option<Failure>) {
         if slots.failure != failure {
             slots.failure.clone_from(&failure);
-            self.shared.events.push(PlatformEvent::Failure(self.declared.workload.id.clone(), failure));
+            self.shared.events.push(PlatformEvent::Failure(self.id.clone(), failure));
         }
-    }
-}
-
-impl Slots {
-    /// Takes out the `count` pods that are missed least.
-    fn take_surplus(&mut self, count: usize) -> Vec<Arc<Member>> {
-        let mut order: Vec<_> = (0..self.pods.len()).collect();
-        order.sort_by_cached_key(|&at| {
-            let member = &self.pods[at];
-            let (in_flight, waiting) = member.front.gate().inside();
-            (member.is_ready(), in_flight + waiting, Reverse(at))
-        });
-        order.truncate(count);
-        order.sort_unstable_by_key(|&at| Reverse(at));
-        order.into_iter().map(|at| self.pods.remove(at)).collect()
     }
 }

@@ -1,13 +1,13 @@
 //! One slot: the lives of its pods, one after the other.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use config::{Failure, PodState, bounds};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::group::{Group, Member, Place};
 use super::restarts::Restarts;
+use super::slots::runs_the_same;
 use super::{Ended, Launch, Running};
 
 /// How a pod's life ended.
@@ -22,11 +22,16 @@ impl<L: Launch> Group<L> {
     /// Keeps a pod running until it is told to leave.
     pub(super) async fn slot(self: Arc<Self>, mut place: Place) {
         let mut restarts = Restarts::default();
+        let mut declared = self.declared();
         loop {
             // What is broken is tried at the slow pace: people must act first.
             let (pause, length) = match place {
                 Err(no_room) => (no_room, bounds::RESTART_SLOWEST),
                 Ok(member) => {
+                    if !runs_the_same(&member.declared, &declared) {
+                        restarts = Restarts::default(); // what ended before was something else
+                    }
+                    declared = Arc::clone(&member.declared);
                     let End::Alone(failure) = self.live(&member, &mut restarts).await else { return };
                     let length = if failure.is_some() { bounds::RESTART_SLOWEST } else { restarts.pause() };
                     let Some(pause) = self.lost(&member, failure) else { return };
@@ -39,19 +44,23 @@ impl<L: Launch> Group<L> {
     }
 
     /// One pod, from its start to its end, of which everybody is told.
-    async fn live(&self, member: &Member, restarts: &mut Restarts) -> End {
+    async fn live(self: &Arc<Self>, member: &Member, restarts: &mut Restarts) -> End {
         let pod = member.pod();
-        let end = match self.shared.launcher.launch(&self.declared, &pod, &member.front).await {
-            Ok(running) => self.run(member, running, restarts).await,
+        let end = match self.shared.launcher.launch(&member.declared, &pod, &member.front).await {
+            Ok(running) => {
+                self.shared.wakes.started(&pod, self.shared.clock.now());
+                self.run(member, running, restarts).await
+            }
             Err(failure) => End::Alone(Some(failure)),
         };
         self.shared.launcher.release(pod.address);
+        self.shared.wakes.gone(&pod.id);
         self.advance(member, PodState::Gone);
         end
     }
 
-    async fn run(&self, member: &Member, mut running: L::Running, restarts: &mut Restarts) -> End {
-        let deadline = self.declared.workload.policy.progress_deadline;
+    async fn run(self: &Arc<Self>, member: &Member, mut running: L::Running, restarts: &mut Restarts) -> End {
+        let deadline = self.declared().workload.policy.progress_deadline;
         tokio::select! {
             ended = running.ended() => return End::Alone(failure_of(ended, restarts)),
             ready = timeout(deadline, member.front.ready()) => if ready.is_err() {
@@ -77,7 +86,7 @@ impl<L: Launch> Group<L> {
     }
 
     /// Tells that the pod is ready, and that it is not, as often as that changes.
-    async fn watch(&self, member: &Member) {
+    async fn watch(self: &Arc<Self>, member: &Member) {
         loop {
             self.ready(member);
             let error = member.front.failing().await;
@@ -87,13 +96,13 @@ impl<L: Launch> Group<L> {
         }
     }
 
-    /// Nobody gives the pod anything new any more. It is told to end when it has nothing left, and has its termination
+    /// Nobody gives the pod anything new any more, for all were told before. It is told to end when it has nothing left, and has its termination
     /// grace in all for both.
     async fn drain(&self, member: &Member, mut running: L::Running) {
-        let deadline = Instant::now() + self.declared.workload.serving.termination_grace;
+        let deadline = Instant::now() + self.declared().workload.serving.termination_grace;
         tokio::select! {
             _ = running.ended() => return,
-            () = idle(member) => {}
+            () = member.front.gate().empty() => {}
             () = sleep_until(deadline) => {}
         }
         running.terminate();
@@ -111,12 +120,5 @@ fn failure_of(ended: Ended, restarts: &mut Restarts) -> Option<Failure> {
             let exits = restarts.ended_before_ready();
             (exits >= bounds::CRASH_LOOP_EXITS).then_some(Failure::CrashLoop { exits, detail })
         }
-    }
-}
-
-/// Waits until nothing is in flight.
-async fn idle(member: &Member) {
-    while member.front.gate().inside() != (0, 0) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

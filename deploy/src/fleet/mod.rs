@@ -5,13 +5,15 @@
 //!
 //! Each pod that there should be is a *slot*, a task of its own: it starts a pod, watches it, and when the pod ends by
 //! itself starts another after a pause. Telling a slot to leave drains its pod: activators hear of it first, the pod is
-//! told to end when nothing is in flight.
+//! told to end when nothing is in flight. What is declared may change at any time: pods that run something else than
+//! they should are replaced one at a time, each by one that is ready.
 
 mod events;
 mod group;
 mod life;
 mod names;
 mod restarts;
+mod slots;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,13 +24,16 @@ use std::sync::Arc;
 use config::manifest::Declared;
 use config::{Failure, Platform, PlatformError, PlatformEvent, Pod, Route, WorkloadId};
 use futures_core::Stream;
+use parking_lot::Mutex;
 use queue_proxy::net::Network;
 use queue_proxy::{Clock, Front};
 use tokio_util::task::TaskTracker;
 
+use crate::wakes::Wakes;
 use events::Events;
 use group::Group;
 use names::Names;
+pub(crate) use slots::runs_the_same;
 
 /// Told of every change of a pod, at the moment of the change and before the event of it: whoever forwards requests
 /// learns that a pod is ready, or is given up, without a queue in between. Must not block, nor call the platform.
@@ -75,9 +80,11 @@ pub(crate) enum Ended {
     Exited(String),
 }
 
+type Groups<L> = BTreeMap<WorkloadId, Arc<Group<L>>>;
+
 /// All workloads of one machine and their pods.
 pub(crate) struct Fleet<L> {
-    groups: BTreeMap<WorkloadId, Arc<Group<L>>>,
+    groups: Mutex<Groups<L>>,
     shared: Arc<Shared<L>>,
 }
 
@@ -88,6 +95,8 @@ struct Shared<L> {
     clock: Clock,
     on_pod: OnPod,
     events: Arc<Events>,
+    /// Where the moments of a pod's start are told.
+    wakes: Wakes,
     names: Names,
     slots: TaskTracker,
 }
@@ -101,15 +110,44 @@ impl<L: Launch> Fleet<L> {
         on_pod: OnPod,
         workloads: Vec<Declared>,
     ) -> Fleet<L> {
-        let events = Arc::new(Events::default());
-        for declared in &workloads {
-            events.push(PlatformEvent::Workload(Box::new(declared.workload.clone()), 0));
+        let (events, names, slots) = (Arc::default(), Names::default(), TaskTracker::new());
+        let wakes = Wakes::default();
+        let shared = Arc::new(Shared { launcher, network, clock, on_pod, events, wakes, names, slots });
+        let fleet = Fleet { groups: Mutex::default(), shared };
+        fleet.apply(workloads);
+        fleet
+    }
+
+    /// From now on there are these workloads: others are drained and gone, those that changed are changed.
+    pub(crate) fn apply(&self, workloads: Vec<Declared>) {
+        let mut groups = self.groups.lock();
+        let mut before = std::mem::take(&mut *groups);
+        for declared in workloads {
+            let id = declared.workload.id.clone();
+            let group = match before.remove(&id) {
+                Some(group) => {
+                    if *group.declared() != declared {
+                        group.edit(declared);
+                    }
+                    group
+                }
+                None => {
+                    let workload = Arc::new(declared.workload.clone());
+                    self.shared.events.push(PlatformEvent::Workload(workload, 0));
+                    Arc::new(Group::new(declared, Arc::clone(&self.shared)))
+                }
+            };
+            groups.insert(id, group);
         }
-        let (names, slots) = (Names::default(), TaskTracker::new());
-        let shared = Arc::new(Shared { launcher, network, clock, on_pod, events, names, slots });
-        let group =
-            |declared: Declared| (declared.workload.id.clone(), Arc::new(Group::new(declared, Arc::clone(&shared))));
-        Fleet { groups: workloads.into_iter().map(group).collect(), shared }
+        for (id, group) in before {
+            group.close();
+            self.shared.events.push(PlatformEvent::WorkloadGone(id));
+        }
+    }
+
+    /// Where the moments of pods' starts are told.
+    pub(crate) fn wakes(&self) -> &Wakes {
+        &self.shared.wakes
     }
 
     /// What starts the pods.
@@ -119,15 +157,15 @@ impl<L: Launch> Fleet<L> {
 
     /// Drains every pod, and returns when none is left. Nothing is started any more.
     pub(crate) async fn shutdown(&self) {
-        for group in self.groups.values() {
+        for group in self.groups.lock().values() {
             group.close();
         }
         self.shared.slots.close();
         self.shared.slots.wait().await;
     }
 
-    fn group(&self, workload: &WorkloadId) -> Result<&Arc<Group<L>>, PlatformError> {
-        self.groups.get(workload).ok_or_else(|| PlatformError::UnknownWorkload(workload.clone()))
+    fn group(&self, workload: &WorkloadId) -> Result<Arc<Group<L>>, PlatformError> {
+        self.groups.lock().get(workload).cloned().ok_or_else(|| PlatformError::UnknownWorkload(workload.clone()))
     }
 }
 
@@ -148,6 +186,6 @@ impl<L: Launch> Platform for Fleet<L> {
 
 impl<L> fmt::Debug for Fleet<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fleet").field("workloads", &self.groups.keys()).finish_non_exhaustive()
+        f.debug_struct("Fleet").field("workloads", &self.groups.lock().keys()).finish_non_exhaustive()
     }
 }

@@ -20,6 +20,7 @@ use queue_proxy::net::Network;
 
 use crate::fleet::Fleet;
 pub use crate::fleet::OnPod;
+use crate::wakes::Wakes;
 pub use orphans::adopt as adopt_orphans;
 use process::Processes;
 
@@ -65,6 +66,17 @@ impl LocalPlatform {
         let LocalSettings { executable, clock, on_pod, on_line } = settings;
         let processes = Processes::new(executable, clock, on_line);
         Arc::new(LocalPlatform { fleet: Fleet::new(processes, Network::Tcp, clock, on_pod, workloads) })
+    }
+
+    /// The wakes, to which the platform tells when pods are started and ready.
+    pub fn wakes(&self) -> &Wakes {
+        self.fleet.wakes()
+    }
+
+    /// From now on there are these workloads, with what their pods run. Pods that run something else are replaced, one at a
+    /// time, each by one that is ready; pods of a workload that is no longer there are drained.
+    pub fn apply(&self, workloads: Vec<Declared>) {
+        self.fleet.apply(workloads);
     }
 
     /// Drains every pod: requests in flight finish, within the termination grace of each workload. Returns when no

@@ -16,6 +16,7 @@ use queue_proxy::{Clock, Front};
 
 use crate::fleet::Fleet;
 pub use crate::fleet::OnPod;
+use crate::wakes::Wakes;
 use app::Apps;
 pub use app::{App, Start};
 
@@ -91,6 +92,17 @@ impl MemoryPlatform {
     /// The pod ends by itself at once, cutting what it has. False if there is no such pod.
     pub fn crash(&self, pod: &PodId) -> bool {
         self.fleet.launcher().crash(pod)
+    }
+
+    /// The wakes, to which the platform tells when pods are started and ready.
+    pub fn wakes(&self) -> &Wakes {
+        self.fleet.wakes()
+    }
+
+    /// From now on there are these workloads, with what their pods run. Pods that run something else are replaced, one at a
+    /// time, each by one that is ready; pods of a workload that is no longer there are drained.
+    pub fn apply(&self, workloads: Vec<Declared>) {
+        self.fleet.apply(workloads);
     }
 
     /// Drains every pod; returns when none is left. Nothing is started any more.

@@ -18,9 +18,8 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
-use super::query;
 use super::stats::{InFlight, Stats};
-use super::websocket;
+use super::{body, query, served, websocket};
 
 /// The body of an answer.
 pub(super) type Body = UnsyncBoxBody<Bytes, hyper::Error>;
@@ -37,11 +36,15 @@ pub(super) async fn answer(
     stats: Arc<Stats>,
     tunnels: TaskTracker,
 ) -> Result<Response<Body>, Infallible> {
-    if request.uri().path() == "/stats" {
-        let json = serde_json::to_string(&stats.snapshot()).unwrap_or_default();
-        let mut response = text(StatusCode::OK, json);
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        return Ok(response);
+    match request.uri().path() {
+        "/stats" => {
+            let json = serde_json::to_string(&stats.snapshot()).unwrap_or_default();
+            let mut response = text(StatusCode::OK, json);
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            return Ok(response);
+        }
+        "/ids" => return Ok(text(StatusCode::OK, stats.ids())),
+        _ => {}
     }
     let in_flight = Arc::new(stats.begin());
     let response = match asked(request, &stats, &in_flight, &tunnels).await {
@@ -51,6 +54,8 @@ pub(super) async fn answer(
     Ok(response.map(|body| Counted { body, _in_flight: in_flight }.boxed_unsync()))
 }
 
+/// What the query and the path ask for. Bodies that go through as they come are served when they begin, all others when
+/// they have come in whole: a request whose body is cut was not served.
 async fn asked(
     request: Request<Incoming>,
     stats: &Stats,
@@ -59,18 +64,40 @@ async fn asked(
 ) -> Result<Response<Body>, String> {
     let uri = request.uri().clone();
     let query = uri.query().unwrap_or_default();
-    let duration_of = |key| query::value(query, key).map(crate::flag::duration).transpose();
-    if let Some(time) = duration_of("sleep")? {
+    if matches!(uri.path(), "/echo" | "/ws") {
+        stats.served(served::id(&uri, request.headers()));
+        busy(query, stats).await?;
+        let is_echo = uri.path() == "/echo";
+        return Ok(if is_echo { echo(request) } else { websocket::accept(request, Arc::clone(in_flight), tunnels) });
+    }
+    let (head, body) = request.into_parts();
+    let seen = body::read(body).await.map_err(|error| format!("the body was cut: {error}"))?;
+    stats.served(served::id(&uri, &head.headers));
+    busy(query, stats).await?;
+    let mut response = made(uri.path(), query, stats)?;
+    seen.tell(response.headers_mut());
+    Ok(response)
+}
+
+/// Passes time, and uses CPU, as asked.
+async fn busy(query: &str, stats: &Stats) -> Result<(), String> {
+    if !stats.takes().is_zero() {
+        sleep(stats.takes()).await;
+    }
+    if let Some(time) = duration_of(query, "sleep")? {
         sleep(time).await;
     }
-    if let Some(time) = duration_of("cpu")? {
+    if let Some(time) = duration_of(query, "cpu")? {
         burn(time).await;
     }
-    match uri.path() {
-        "/echo" => return Ok(echo(request)),
-        "/ws" => return Ok(websocket::accept(request, Arc::clone(in_flight), tunnels)),
+    Ok(())
+}
+
+/// The answer that needs nothing more of the request.
+fn made(path: &str, query: &str, stats: &Stats) -> Result<Response<Body>, String> {
+    match path {
         "/stream" => {
-            let every = duration_of("every")?.unwrap_or(Duration::from_millis(100));
+            let every = duration_of(query, "every")?.unwrap_or(Duration::from_millis(100));
             let count = query::value(query, "count").map_or(Ok(10), query::size)?;
             return Ok(Response::new(chunks(every, count)));
         }
@@ -89,6 +116,10 @@ async fn asked(
         return Ok(filled(query::size(bytes)?));
     }
     Ok(text(StatusCode::OK, format!("hello from {} pod {}\n", stats.name(), std::process::id())))
+}
+
+fn duration_of(query: &str, key: &str) -> Result<Option<Duration>, String> {
+    query::value(query, key).map(crate::flag::duration).transpose()
 }
 
 /// Uses `time` of one core, a slice at a time, so that requests share the core as threads would.

@@ -1,11 +1,14 @@
 //! `rouse sample`: a small HTTP app to try things with.
 //!
-//! It speaks HTTP/1.1 and HTTP/2 without TLS on one port, does what a request's query asks for, and counts what it has
-//! in flight (`/stats`), so that limits can be seen from the app's side. It shares no code with what it tests.
+//! It speaks HTTP/1.1 and HTTP/2 without TLS on one port, does what a request's query asks for, counts what it has in
+//! flight (`/stats`) and remembers whose requests it served (`/ids`), so that limits, losses and doubles can be seen from
+//! the app's side. It shares no code with what it tests.
 
 mod answer;
+mod body;
 mod query;
 mod serve;
+mod served;
 mod stats;
 mod websocket;
 
@@ -23,9 +26,11 @@ use stats::Stats;
 
 /// A small HTTP app to try things with.
 ///
-/// Any path takes ?sleep=100ms, ?cpu=20ms (of one core) and ?bytes=1MB. /echo gives back headers and body,
+/// Any path takes ?sleep=100ms, ?cpu=20ms (of one core) and ?bytes=1MB. /echo gives back headers and body as they come;
+/// all else reads the body first and says what it was (body-length, body-checksum: FNV-1a, 64 bits).
 /// /stream?every=100ms&count=10 sends a chunk at a time, /ws is a WebSocket echo, /fail?status=500 fails, /crash ends
-/// the process, /stats says how many requests it has and had.
+/// the process. A request may bring an id (?id= or X-Request-Id): /stats says how many requests it has, had and served,
+/// and which ids more than once; /ids lists the ids of those that came in whole.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
     /// Port to listen on, at 127.0.0.1.
@@ -37,6 +42,9 @@ pub struct Options {
     /// Wait this long before listening.
     #[arg(long, value_parser = crate::flag::duration, default_value = "0s", value_name = "DURATION")]
     start: Duration,
+    /// Take this long for every request, besides what it asks for.
+    #[arg(long, value_parser = crate::flag::duration, default_value = "0s", value_name = "DURATION")]
+    takes: Duration,
     /// Wait this long after SIGTERM before ending, serving meanwhile.
     #[arg(long, value_parser = crate::flag::duration, default_value = "0s", value_name = "DURATION")]
     stop: Duration,
@@ -80,7 +88,7 @@ async fn listen(options: Options) -> std::io::Result<()> {
         sleep(options.stop).await;
         stopping.cancel();
     };
-    let served = serve::serve(listener, Arc::new(Stats::new(options.name)), stop);
+    let served = serve::serve(listener, Arc::new(Stats::new(options.name, options.takes)), stop);
     tokio::join!(served, stopped);
     Ok(())
 }

@@ -3,4 +3,5 @@
 mod files;
 mod ports;
 mod rouse;
+mod spans;
 mod workloads;

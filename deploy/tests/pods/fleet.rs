@@ -53,7 +53,7 @@ async fn events_tell_the_workload_before_its_pods() {
     let (platform, heard) = platform(Start::ListensAfter(50 * MS), |_, _| {});
     let mut events = platform.events();
     platform.scale(&id(), 1).await.unwrap();
-    assert_eq!(events.next().await, Some(PlatformEvent::Workload(Box::new(workload(|_, _| {})), 0)));
+    assert_eq!(events.next().await, Some(PlatformEvent::Workload(Arc::new(workload(|_, _| {})), 0)));
     for state in [PodState::Starting, PodState::Ready] {
         let Some(PlatformEvent::Pod(pod)) = events.next().await else { panic!("no pod") };
         assert_eq!((pod.state, pod.workload), (state, id()));

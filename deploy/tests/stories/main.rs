@@ -3,6 +3,7 @@
 mod activation_scale_holds_two_pods;
 mod bad_clients;
 mod clients;
+mod live_edits;
 mod no_request_is_lost;
 mod nothing_is_written_when_nothing_changed;
 mod one_request_at_a_time;
@@ -10,4 +11,5 @@ mod platform_that_refuses;
 mod route_follows_burst_capacity;
 mod sum_counted_is_sum_sent;
 mod system;
+mod wakes_tell_their_phases;
 mod woken_at_once;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use activator::{Activator, HoldLimits, Snapshot};
-use autoscaler::{Engine, EngineSettings, Explanation, StartAs};
+use autoscaler::{Engine, EngineSettings, Explanation, Reporters, StartAs};
 use config::link::Up;
 use config::{Pod, PodId, PodState, Policy, Serving, Time, Workload, WorkloadId};
 use deploy::drive::Driver;
-use deploy::link;
+use deploy::link::{self, Heard};
 use deploy::memory::{App, MemoryPlatform, Wish};
 use deploy::narrate::Narrator;
 use parking_lot::Mutex;
@@ -62,7 +62,8 @@ impl System {
             })
         };
         let platform = MemoryPlatform::new(network.clone(), clock, on_pod, workloads);
-        let settings = EngineSettings { tick_offset: TICK_OFFSET, start: StartAs::Zero };
+        let settings =
+            EngineSettings { tick_offset: TICK_OFFSET, start: StartAs::Zero, reporters: Reporters::InProcess };
         let engine = Arc::new(Mutex::new(Engine::new(settings)));
 
         let mut tasks = JoinSet::new();
@@ -73,10 +74,10 @@ impl System {
         let driver = Driver {
             platform: Arc::clone(&platform),
             engine: Arc::clone(&engine),
-            activator: Arc::clone(&activator),
+            fronts: Arc::clone(&activator),
             clock,
             frames,
-            narrator: Narrator::default(),
+            narrator: Narrator::new(platform.wakes().clone()),
         };
         tasks.spawn(driver.run());
         System {
@@ -152,10 +153,12 @@ impl System {
 }
 
 /// Keeps a copy of each frame on its way.
-async fn tap(heard: Arc<Mutex<Vec<Up>>>, mut frames: mpsc::Receiver<Up>, onward: mpsc::Sender<Up>) {
-    while let Some(frame) = frames.recv().await {
-        heard.lock().push(frame.clone());
-        if onward.send(frame).await.is_err() {
+async fn tap(heard: Arc<Mutex<Vec<Up>>>, mut frames: mpsc::Receiver<Heard>, onward: mpsc::Sender<Heard>) {
+    while let Some(said) = frames.recv().await {
+        if let Heard::Up(frame) = &said {
+            heard.lock().push(frame.clone());
+        }
+        if onward.send(said).await.is_err() {
             return;
         }
     }

@@ -1,0 +1,92 @@
+//! One request at a board, from its arrival to the last byte of its response.
+
+use std::sync::Arc;
+
+use config::PodId;
+use queue_proxy::Clock;
+
+use super::Board;
+use crate::member::{Member, Seat};
+
+/// The right to have one request in one pod. Dropped, it gives the slot to who waits longest.
+#[derive(Debug)]
+pub struct Admission {
+    // Fields drop in this order: the slot must be free before the board looks who can have it.
+    pub(super) seat: Seat,
+    pub(super) visit: Visit,
+}
+
+/// One request that is open at a board, held or forwarded.
+#[derive(Debug)]
+pub(crate) struct Visit {
+    pub(super) board: Arc<Board>,
+    /// Its number among those that came; [`Visit::NO_LOAD`] of a request that is no load.
+    pub(super) ticket: u64,
+}
+
+impl Visit {
+    pub(super) const NO_LOAD: u64 = 0;
+
+    pub(crate) fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    /// Goes to the pod whose seat it was given.
+    pub(crate) fn admit(self, seat: Seat) -> Admission {
+        Admission { seat, visit: self }
+    }
+
+    /// Leaves the queue at once, if it is still there: the place is free for another.
+    pub(crate) fn leave_queue(&self) -> bool {
+        let now = self.board.clock.now();
+        let mut state = self.board.state.lock();
+        let Some(waiter) = state.queue.remove(self.ticket) else { return false };
+        state.ledger.release(now);
+        if state.queue.is_empty() {
+            state.asleep_since = None;
+        }
+        drop(state);
+        drop(waiter);
+        true
+    }
+}
+
+impl Drop for Visit {
+    /// The request is over, and whatever slot it had is free again.
+    fn drop(&mut self) {
+        let mut state = self.board.state.lock();
+        if self.ticket != Visit::NO_LOAD {
+            state.ledger.end();
+        }
+        let someone_waits = !state.queue.is_empty();
+        drop(state);
+        if someone_waits {
+            self.board.dispatch();
+        }
+    }
+}
+
+impl Admission {
+    pub(crate) fn member(&self) -> &Arc<Member> {
+        self.seat.member()
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.visit.board.clock
+    }
+
+    /// Not so of a request that is no load.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.visit.ticket != Visit::NO_LOAD
+    }
+
+    /// The answer to the request begins.
+    pub(crate) fn answers(&self) {
+        self.visit.board.answers();
+    }
+
+    /// The pod that the request is in.
+    pub fn pod(&self) -> &PodId {
+        &self.seat.member().id
+    }
+}

@@ -1,0 +1,166 @@
+//! The frames of the Link: the two-way stream that a reporter keeps to the autoscaler.
+//!
+//! On one machine the frames travel through bounded channels of one process. Between processes [`Encoder`] and
+//! [`Decoder`] put them on the wire; frames that a side does not know are skipped, so that a reporter one version older
+//! or newer works.
+
+mod convert;
+mod decoder;
+mod encoder;
+mod names;
+mod wire;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub use decoder::Decoder;
+pub use encoder::{Encoder, TooLong};
+
+use crate::{Failure, Mode, Pod, PodId, PodState, Report, Serving, Time, WorkloadId};
+
+/// What is asked of an autoscaler to open a Link: one HTTP/2 stream, whose request carries [`Up`] frames and whose
+/// response carries [`Down`] frames.
+pub const PATH: &str = "/rouse.v1.Link/Connect";
+
+/// The content type of both directions.
+pub const CONTENT_TYPE: &str = "application/vnd.rouse.link";
+
+/// Why what arrived is no Link. The connection that it came on is of no more use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// A frame says it is longer than any that is sent.
+    #[error("a frame of {0} bytes")]
+    TooLong(u64),
+    /// The bytes of a frame do not parse.
+    #[error("a frame that is none")]
+    Malformed,
+    /// A frame uses a number that was not declared, or declares one out of order.
+    #[error("the number {0}, which stands for nothing")]
+    Undeclared(u32),
+    /// Names are longer than [`crate::bounds::LINK_NAME_BYTES`].
+    #[error("names of {0} bytes")]
+    LongName(usize),
+}
+
+/// Who reports.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reporter {
+    /// The queue-proxy of this pod.
+    Pod(PodId),
+    /// The activator of this name.
+    Activator(std::sync::Arc<str>),
+}
+
+/// From a reporter to the autoscaler.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Up {
+    /// The first frame. A queue-proxy says it as soon as it runs: the earliest that anyone can know its address.
+    Hello {
+        /// Who speaks.
+        reporter: Reporter,
+        /// Drawn once by each process, so that a reporter that came back is told from one that was restarted: the
+        /// numbers of its reports start anew.
+        incarnation: u64,
+        /// The workload it serves; an activator serves all.
+        workload: Option<WorkloadId>,
+        /// Where it serves.
+        address: SocketAddr,
+        /// What time it is there: clocks differ between machines.
+        at: Time,
+    },
+    /// How the pod is, by its own probe and drain. Said after `Hello` and at each change.
+    State {
+        /// Which pod.
+        pod: PodId,
+        /// How it is: starting, ready or draining.
+        state: PodState,
+    },
+    /// Nothing is new; the Link lives.
+    Heartbeat {
+        /// What time it is there.
+        at: Time,
+    },
+    /// What one counter of the reporter saw in one interval.
+    Report {
+        /// Who speaks.
+        reporter: Reporter,
+        /// Whose load it is.
+        workload: WorkloadId,
+        /// What was seen.
+        report: Report,
+    },
+    /// The reporter has nothing left of this workload and says no more of it.
+    Left {
+        /// Who speaks.
+        reporter: Reporter,
+        /// Whose load it was.
+        workload: WorkloadId,
+    },
+}
+
+/// From the autoscaler to a reporter.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Down {
+    /// The answer to `Hello`.
+    Welcome {
+        /// Drawn once by each autoscaler: of one that the reporter has not met before it wants all that is kept, for it
+        /// has no windows yet; else only what was not acknowledged.
+        incarnation: u64,
+        /// A side that has said nothing for this long sends a heartbeat; one that has said nothing for
+        /// [`crate::bounds::LINK_DEAD_AFTER`] times as long is dead.
+        heartbeat: Duration,
+    },
+    /// Nothing is new; the Link lives.
+    Heartbeat,
+    /// All reports up to this one arrived; the reporter may forget them.
+    Ack {
+        /// The last report's number.
+        seq: u64,
+    },
+    /// How the workload is to be served and reported from now on.
+    Settings {
+        /// Whose settings.
+        workload: WorkloadId,
+        /// Limits and timeouts.
+        serving: Serving,
+        /// In flight + waiting above which a report is due at once.
+        watermark: u32,
+    },
+    /// Turn clients away from this pod without failing any: `Connection: close`, GOAWAY.
+    Leave {
+        /// Which pod.
+        pod: PodId,
+        /// Whether it is to end as well.
+        go: bool,
+    },
+    /// To activators: the workload is new, or is served otherwise than before.
+    Workload {
+        /// Which workload.
+        workload: WorkloadId,
+        /// Limits and timeouts.
+        serving: Serving,
+        /// Which algorithms serve it.
+        mode: Mode,
+        /// The host names it answers to.
+        hosts: Vec<String>,
+    },
+    /// To activators: the workload is no more.
+    WorkloadGone {
+        /// Which workload.
+        workload: WorkloadId,
+    },
+    /// To activators: all that the autoscaler knows was said. A workload or pod that was not named since `Welcome` is
+    /// no more. Until this comes, what an activator knew before stays in use.
+    Synced,
+    /// To activators: how the pods of a workload changed.
+    Pods {
+        /// Whose pods.
+        workload: WorkloadId,
+        /// Each pod that is new or changed; one that is [`crate::PodState::Gone`] is removed.
+        pods: Vec<Pod>,
+        /// Why there can be no ready pod, if that is so: holds end early.
+        failure: Option<Failure>,
+        /// When the platform saw it.
+        at: Time,
+    },
+}

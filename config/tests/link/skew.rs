@@ -1,0 +1,174 @@
+//! One version apart: what one side does not know is skipped, what it does not say has its default.
+
+use std::time::Duration;
+
+use config::link::{Decoder, Down, Encoder, Reporter, Up};
+use config::{PodId, PodState, Report, Serving, Time, WorkloadId, bounds};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use prost::{Message, Oneof};
+
+use crate::any;
+
+/// A frame of a kind that is not known: field 99, with text.
+const UNKNOWN_FRAME: [u8; 10] = [0, 0, 0, 6, 0x9a, 0x06, 3, b'n', b'e', b'w'];
+
+/// Puts an unknown field behind what each frame has, and an unknown frame before it.
+fn newer(bytes: &[u8]) -> Vec<u8> {
+    let (mut out, mut rest) = (Vec::new(), bytes);
+    while let Some((prefix, after)) = rest.split_first_chunk::<4>() {
+        let (frame, after) = after.split_at(u32::from_be_bytes(*prefix) as usize);
+        out.extend(UNKNOWN_FRAME);
+        out.extend((frame.len() as u32 + 6).to_be_bytes());
+        out.extend(frame);
+        out.extend(&UNKNOWN_FRAME[4..]);
+        rest = after;
+    }
+    out
+}
+
+proptest! {
+    #[test]
+    fn a_newer_reporter_is_heard(frames in vec(any::up(), 0..20)) {
+        let (mut encoder, mut bytes, mut decoder) = (Encoder::new(), Vec::new(), Decoder::new());
+        frames.iter().for_each(|frame| encoder.up(frame, &mut bytes).unwrap());
+        decoder.feed(&newer(&bytes));
+        let heard: Vec<Up> = std::iter::from_fn(|| decoder.next_up().unwrap()).collect();
+        prop_assert_eq!(heard, frames);
+    }
+
+    #[test]
+    fn a_newer_autoscaler_is_heard(frames in vec(any::down(), 0..20)) {
+        let (mut encoder, mut bytes, mut decoder) = (Encoder::new(), Vec::new(), Decoder::new());
+        frames.iter().for_each(|frame| encoder.down(frame, &mut bytes).unwrap());
+        decoder.feed(&newer(&bytes));
+        let heard: Vec<Down> = std::iter::from_fn(|| decoder.next_down().unwrap()).collect();
+        prop_assert_eq!(heard, frames);
+    }
+}
+
+/// Messages of another version, as far as they matter here: with fields that we do not have, and without some of ours.
+mod other {
+    use super::*;
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Frame {
+        #[prost(oneof = "Kind", tags = "1, 2, 4, 5")]
+        pub(super) kind: Option<Kind>,
+    }
+
+    #[derive(Clone, PartialEq, Oneof)]
+    pub(super) enum Kind {
+        #[prost(message, tag = "1")]
+        Hello(Words),
+        #[prost(message, tag = "2")]
+        State(Words),
+        #[prost(message, tag = "4")]
+        Named(Words),
+        #[prost(message, tag = "5")]
+        Words(Words),
+    }
+
+    /// Text where we have text, a number where we have one, and something new.
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Words {
+        #[prost(string, optional, tag = "1")]
+        pub(super) first: Option<String>,
+        #[prost(uint32, optional, tag = "2")]
+        pub(super) second: Option<u32>,
+        #[prost(string, optional, tag = "5")]
+        pub(super) fifth: Option<String>,
+        #[prost(string, repeated, tag = "77")]
+        pub(super) new: Vec<String>,
+    }
+
+    pub(super) fn frame(kind: Kind) -> Vec<u8> {
+        let frame = Frame { kind: Some(kind) }.encode_to_vec();
+        [&(frame.len() as u32).to_be_bytes()[..], &frame].concat()
+    }
+}
+
+use other::{Kind, Words, frame};
+
+fn words(first: &str, fifth: Option<&str>) -> Words {
+    let new = vec!["new".to_owned(); 3];
+    Words { first: Some(first.to_owned()), second: None, fifth: fifth.map(str::to_owned), new }
+}
+
+#[test]
+fn an_older_reporter_says_less() {
+    let mut decoder = Decoder::new();
+    decoder.feed(&frame(Kind::Hello(words("p", Some("10.0.0.7:80")))));
+    let hello = Up::Hello {
+        reporter: Reporter::Pod(PodId::new("p")),
+        incarnation: 0,
+        workload: None,
+        address: ([10, 0, 0, 7], 80).into(),
+        at: Time::ZERO,
+    };
+    assert_eq!(decoder.next_up(), Ok(Some(hello)));
+    // Without a name for who is ready it is the one that speaks.
+    decoder.feed(&frame(Kind::State(Words { second: Some(2), ..Words::default() })));
+    assert_eq!(decoder.next_up(), Ok(Some(Up::State { pod: PodId::new("p"), state: PodState::Ready })));
+}
+
+#[test]
+fn what_has_no_meaning_here_is_skipped() {
+    let mut decoder = Decoder::new();
+    // Who speaks is neither a pod nor an activator; the address is none; the state is one that does not exist yet.
+    let nobody = Words { first: None, ..words("", Some("10.0.0.7:80")) };
+    decoder.feed(&frame(Kind::Hello(nobody)));
+    decoder.feed(&frame(Kind::Hello(words("p", Some("elsewhere")))));
+    decoder.feed(&frame(Kind::State(Words { second: Some(9), ..words("p", None) })));
+    assert_eq!(decoder.next_up(), Ok(None));
+}
+
+/// An older autoscaler's frame: `tag` of a message with a workload only.
+fn only_a_workload(tag: u8) -> Vec<u8> {
+    let gone = Down::WorkloadGone { workload: "default/web".parse().unwrap() };
+    let mut bytes = Vec::new();
+    Encoder::new().down(&gone, &mut bytes).unwrap();
+    assert_eq!(bytes[4], 7 << 3 | 2, "the tag of the only field in the frame");
+    bytes[4] = tag << 3 | 2;
+    bytes
+}
+
+#[test]
+fn an_older_autoscaler_says_less() {
+    let workload: WorkloadId = "default/web".parse().unwrap();
+    let mut decoder = Decoder::new();
+    decoder.feed(&only_a_workload(4));
+    let settings = Down::Settings { workload: workload.clone(), serving: Serving::default(), watermark: 0 };
+    assert_eq!(decoder.next_down(), Ok(Some(settings)));
+    decoder.feed(&only_a_workload(9));
+    assert_eq!(decoder.next_down(), Ok(Some(Down::Pods { workload, pods: Vec::new(), failure: None, at: Time::ZERO })));
+    // Welcome, empty.
+    decoder.feed(&[0, 0, 0, 2, 1 << 3 | 2, 0]);
+    let heartbeat = bounds::LINK_HEARTBEAT;
+    assert!(heartbeat > Duration::ZERO);
+    assert_eq!(decoder.next_down(), Ok(Some(Down::Welcome { incarnation: 0, heartbeat })));
+}
+
+#[test]
+fn a_report_that_says_nothing_is_of_the_reporters_own_workload() {
+    let mut decoder = Decoder::new();
+    let mut bytes = Vec::new();
+    let reporter = Reporter::Pod(PodId::new("p"));
+    let workload: WorkloadId = "default/web".parse().unwrap();
+    let hello = Up::Hello {
+        reporter: reporter.clone(),
+        incarnation: 1,
+        workload: Some(workload.clone()),
+        address: ([10, 0, 0, 7], 80).into(),
+        at: Time::ZERO,
+    };
+    Encoder::new().up(&hello, &mut bytes).unwrap();
+    decoder.feed(&bytes);
+    decoder.feed(&frame(Kind::Words(Words { new: vec!["new".to_owned()], ..Words::default() })));
+    assert_eq!(decoder.next_up(), Ok(Some(hello)));
+    let report = Up::Report { reporter, workload, report: Report::default() };
+    assert_eq!(decoder.next_up(), Ok(Some(report)));
+    // A name for nothing is no name.
+    decoder.feed(&frame(Kind::Named(Words::default())));
+    assert_eq!(decoder.next_up(), Err(config::link::WireError::Undeclared(0)));
+}

@@ -1,0 +1,90 @@
+//! What is no Link is refused, and takes neither the process nor its memory.
+
+use config::bounds;
+use config::link::{Decoder, Encoder, Up, WireError};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::any;
+
+/// Reads all that can be read; the first error, if there is one.
+fn exhaust(bytes: &[u8]) -> [Option<WireError>; 2] {
+    let (mut up, mut down) = (Decoder::new(), Decoder::new());
+    up.feed(bytes);
+    down.feed(bytes);
+    let up = loop {
+        match up.next_up() {
+            Ok(Some(_)) => {}
+            outcome => break outcome.err(),
+        }
+    };
+    let down = loop {
+        match down.next_down() {
+            Ok(Some(_)) => {}
+            outcome => break outcome.err(),
+        }
+    };
+    [up, down]
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_survived(bytes in vec(any::<u8>(), 0..300)) {
+        exhaust(&bytes);
+    }
+
+    #[test]
+    fn any_bytes_in_frames_are_survived(frames in vec(vec(any::<u8>(), 0..60), 0..10)) {
+        let framed: Vec<u8> = frames
+            .iter()
+            .flat_map(|frame| [&(frame.len() as u32).to_be_bytes()[..], frame].concat())
+            .collect();
+        exhaust(&framed);
+    }
+
+    /// Real frames with some bytes changed come closest to being read.
+    #[test]
+    fn changed_frames_are_survived(
+        frames in vec(any::up(), 1..10),
+        changes in vec((any::<prop::sample::Index>(), any::<u8>()), 1..5),
+    ) {
+        let (mut encoder, mut bytes) = (Encoder::new(), Vec::new());
+        frames.iter().for_each(|frame| encoder.up(frame, &mut bytes).unwrap());
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        exhaust(&bytes);
+    }
+}
+
+#[test]
+fn a_frame_that_is_too_long_is_refused_before_it_is_there() {
+    let mut decoder = Decoder::new();
+    decoder.feed(&(bounds::LINK_FRAME_BYTES as u32 + 1).to_be_bytes());
+    let too_long = Err(WireError::TooLong(bounds::LINK_FRAME_BYTES as u64 + 1));
+    assert_eq!(decoder.next_up(), too_long);
+    decoder.feed(&[0, 0, 0, 0]);
+    assert_eq!(decoder.next_up(), too_long, "what broke stays broken");
+}
+
+#[test]
+fn a_text_that_says_it_is_longer_than_its_frame_is_refused() {
+    // Hello, whose first text claims four gigabytes.
+    let frame = [0, 0, 0, 8, 0x0a, 6, 0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f];
+    assert_eq!(exhaust(&frame), [Some(WireError::Malformed); 2]);
+}
+
+#[test]
+fn a_report_of_a_number_that_nobody_declared_is_refused() {
+    let (mut encoder, mut decoder, mut bytes) = (Encoder::new(), Decoder::new(), Vec::new());
+    let (reporter, workload) = (config::link::Reporter::Activator("a".into()), "default/web".parse().unwrap());
+    let left = Up::Left { reporter, workload };
+    encoder.up(&left, &mut bytes).unwrap();
+    let last = bytes.len() - 8; // a Left is eight bytes
+    assert_eq!(bytes[last..], [0, 0, 0, 4, 0x32, 2, 8, 1]);
+    decoder.feed(&bytes);
+    assert_eq!(decoder.next_up(), Ok(Some(left)));
+    decoder.feed(&bytes[last..]);
+    assert_eq!(decoder.next_up(), Err(WireError::Undeclared(1)), "after the last word nothing stands for it");
+}

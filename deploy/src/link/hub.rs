@@ -1,0 +1,222 @@
+//! Who is linked, what is believed of pods, and what everyone must know.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use activator::Wake;
+use config::link::{Down, Reporter};
+use config::{Failure, Pod, PodId, PodState, Time, Workload, WorkloadId, bounds};
+use parking_lot::Mutex;
+use queue_proxy::Clock;
+use tokio::sync::Notify;
+
+use super::known::Known;
+use super::outlet::Outlet;
+use super::reporters::{LastSeq, LinkNumber};
+use super::standing::Standing;
+use crate::fronts::Fronts;
+
+/// The autoscaler's side of all Links.
+///
+/// It keeps what reporters must know, so that one that comes later, or comes back, can be told; and what each was heard
+/// to say, so that nothing counts twice. A pod that becomes ready is told to all activators by whoever heard of it: no
+/// queue, timer or other task lies between.
+#[derive(Debug)]
+pub struct Hub {
+    clock: Clock,
+    incarnation: u64,
+    /// From when on what has not been heard of is taken for gone.
+    complete_from: Time,
+    known: Mutex<Known>,
+    /// Something is due earlier than before.
+    changed: Notify,
+}
+
+/// The first word of a reporter.
+#[derive(Clone, Debug)]
+pub(crate) struct Hello {
+    pub(crate) reporter: Reporter,
+    pub(crate) incarnation: u64,
+    pub(crate) workload: Option<WorkloadId>,
+    pub(crate) address: SocketAddr,
+}
+
+/// A reporter's place at the hub.
+#[derive(Clone, Debug)]
+pub(crate) struct Seat {
+    pub(crate) number: LinkNumber,
+    pub(crate) reporter: Reporter,
+    /// The one workload that a pod serves.
+    pub(crate) workload: Option<WorkloadId>,
+    pub(crate) last_seq: LastSeq,
+    /// Whether what it reports counts: what a pod reports does not before the platform names it.
+    pub(crate) counts: Arc<AtomicBool>,
+}
+
+/// Why a reporter is not served.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unwelcome {
+    #[error("there are as many links as there may be")]
+    TooMany,
+    #[error("a pod that does not say which workload it serves")]
+    NoWorkload,
+    #[error("there is no workload {0}")]
+    UnknownWorkload(WorkloadId),
+}
+
+impl Hub {
+    /// A hub that no one is linked to. For `sync_after` from now on it takes nothing for gone that it has not heard of.
+    pub fn new(clock: Clock, incarnation: u64, sync_after: Duration) -> Arc<Hub> {
+        let complete_from = clock.now() + sync_after;
+        Arc::new(Hub { clock, incarnation, complete_from, known: Mutex::default(), changed: Notify::new() })
+    }
+
+    /// The pods of a workload that the platform names, and whether each one's queue-proxy is linked.
+    pub fn pods(&self, id: &WorkloadId) -> Vec<(Pod, bool)> {
+        let known = self.known.lock();
+        known.pods_of(id).filter_map(|(_, standing)| Some((standing.believed()?, standing.outlet.is_some()))).collect()
+    }
+
+    /// How many reporters are linked.
+    pub fn links(&self) -> usize {
+        self.known.lock().reporters.linked()
+    }
+
+    /// A reporter says its first word.
+    pub(crate) fn open(&self, hello: Hello, outlet: &Arc<Outlet>) -> Result<Seat, Unwelcome> {
+        let now = self.clock.now();
+        let mut known = self.known.lock();
+        if !known.reporters.admits(&hello.reporter) {
+            return Err(Unwelcome::TooMany);
+        }
+        let workload = match (&hello.reporter, hello.workload) {
+            (Reporter::Activator(_), _) => None,
+            (Reporter::Pod(_), None) => return Err(Unwelcome::NoWorkload),
+            (Reporter::Pod(_), Some(id)) if known.knows(&id) => Some(id),
+            (Reporter::Pod(_), Some(id)) => return Err(Unwelcome::UnknownWorkload(id)),
+        };
+        let number = known.next_number();
+        let met = known.reporters.open(&hello.reporter, hello.incarnation, number, Arc::clone(outlet));
+        outlet.push(Down::Welcome { incarnation: self.incarnation, heartbeat: bounds::LINK_HEARTBEAT });
+        let counts = match (&hello.reporter, &workload) {
+            (Reporter::Pod(id), Some(workload)) => {
+                let greet = |pod: &mut Standing| pod.hello(hello.address, Arc::clone(outlet), met.is_new);
+                known.change_pod(now, id, workload, greet);
+                known.settle_pod(id);
+                known.counts(id)
+            }
+            _ => {
+                known.readers.add(number, Arc::clone(outlet));
+                known.fill(now, number);
+                Arc::new(AtomicBool::new(true))
+            }
+        };
+        Ok(Seat { number, reporter: hello.reporter, workload, last_seq: met.last_seq, counts })
+    }
+
+    /// A pod says how it is; whether that changed anything. Activators have been told when this returns.
+    pub(crate) fn say(&self, seat: &Seat, state: PodState) -> bool {
+        let Reporter::Pod(id) = &seat.reporter else { return false };
+        let mut known = self.known.lock();
+        known.is_seated(seat.number, &seat.reporter)
+            && known.change_known_pod(self.clock.now(), id, |pod| pod.say(state))
+    }
+
+    /// Tells an activator more of what it has to know, as soon as it has read most of what was sent.
+    pub(crate) fn fill(&self, seat: &Seat) {
+        self.known.lock().fill(self.clock.now(), seat.number);
+    }
+
+    /// A link is over.
+    pub(crate) fn close(&self, seat: &Seat) {
+        let mut known = self.known.lock();
+        known.readers.remove(seat.number);
+        if known.reporters.close(self.clock.now(), &seat.reporter, seat.number) {
+            if let Reporter::Pod(id) = &seat.reporter {
+                known.change_known_pod(self.clock.now(), id, |pod| pod.outlet = None);
+            }
+            self.changed.notify_one();
+        }
+    }
+
+    /// Waits until Links have been broken for too long; whose they were. Also tells activators when they have heard
+    /// everything. For one caller; cancel-safe.
+    pub(crate) async fn lost(&self) -> Vec<Reporter> {
+        loop {
+            let due = self.known.lock().due(self.complete_from);
+            let Some(due) = due else {
+                self.changed.notified().await;
+                continue;
+            };
+            if due > self.clock.now() {
+                let due = tokio::time::sleep_until(self.clock.instant_of(due));
+                tokio::select! { () = due => {}, () = self.changed.notified() => {} }
+                continue;
+            }
+            let lost = self.known.lock().see_to(self.clock.now(), self.complete_from);
+            if !lost.is_empty() {
+                return lost;
+            }
+        }
+    }
+}
+
+impl Seat {
+    /// Whether this is the load of who is linked: of itself, and if it is a pod, of the workload that it serves.
+    pub(crate) fn is_own(&self, reporter: &Reporter, workload: &WorkloadId) -> bool {
+        self.reporter == *reporter && self.workload.as_ref().is_none_or(|own| own == workload)
+    }
+
+    /// Whether the report of this number counts: it is new, and of somebody who is known to exist.
+    pub(crate) fn takes(&self, seq: u64) -> bool {
+        let mut last = self.last_seq.lock();
+        let is_new = seq > *last;
+        *last = seq.max(*last);
+        is_new && self.counts.load(Ordering::Relaxed)
+    }
+}
+
+impl Fronts for Hub {
+    fn workload(&self, workload: &Arc<Workload>) {
+        self.known.lock().set_workload(self.clock.now(), workload);
+    }
+
+    fn workload_gone(&self, id: &WorkloadId) {
+        self.known.lock().remove_workload(id);
+    }
+
+    fn pod(&self, now: Time, pod: Pod) -> Option<Pod> {
+        self.known.lock().name_pod(now, pod)
+    }
+
+    fn believed(&self, id: &PodId) -> Option<Pod> {
+        self.known.lock().believed(id)
+    }
+
+    fn is_linked(&self, reporter: &Reporter) -> bool {
+        self.known.lock().reporters.is_linked(reporter)
+    }
+
+    fn failure(&self, now: Time, id: &WorkloadId, failure: Option<&Failure>) {
+        self.known.lock().set_failure(now, id, failure);
+    }
+
+    fn watermark(&self, id: &WorkloadId, watermark: u32) {
+        self.known.lock().set_watermark(id, watermark);
+    }
+
+    fn leave(&self, id: &WorkloadId) {
+        for (pod, standing) in self.known.lock().pods_of(id) {
+            if let Some(outlet) = &standing.outlet {
+                outlet.push(Down::Leave { pod: pod.clone(), go: false });
+            }
+        }
+    }
+
+    /// Activators tell of their wakes themselves.
+    fn wakes(&self) -> Vec<Wake> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,226 @@
+//! What the autoscaler knows of workloads and pods, and who is told of it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use config::link::{Down, Reporter};
+use config::{Failure, Pod, PodId, PodState, Time, Workload, WorkloadId};
+
+use super::readers::Readers;
+use super::reporters::{LinkNumber, Reporters};
+use super::standing::Standing;
+
+/// All that a hub knows, under its one lock.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    workloads: BTreeMap<WorkloadId, Served>,
+    /// Those that the platform names, and those that are linked.
+    pods: HashMap<PodId, Standing>,
+    pub(crate) reporters: Reporters,
+    pub(crate) readers: Readers,
+    next: LinkNumber,
+    /// Whether all that exists has had time to speak.
+    is_complete: bool,
+}
+
+/// A workload, as everyone must know it.
+#[derive(Debug)]
+struct Served {
+    workload: Arc<Workload>,
+    watermark: u32,
+    failure: Option<Failure>,
+    /// Those of [`Known::pods`] that are its.
+    pods: BTreeSet<PodId>,
+}
+
+impl Served {
+    fn declared(&self) -> Down {
+        let Workload { id, policy, serving, hosts } = &*self.workload;
+        let (mode, hosts) = (policy.mode, hosts.clone());
+        Down::Workload { workload: id.clone(), serving: serving.clone(), mode, hosts }
+    }
+
+    fn settings(&self) -> Down {
+        let Workload { id, serving, .. } = &*self.workload;
+        Down::Settings { workload: id.clone(), serving: serving.clone(), watermark: self.watermark }
+    }
+
+    fn news(&self, pods: Vec<Pod>, at: Time) -> Down {
+        Down::Pods { workload: self.workload.id.clone(), pods, failure: self.failure.clone(), at }
+    }
+
+    /// All that an activator has to know.
+    fn all(&self, pods: &HashMap<PodId, Standing>, at: Time) -> Vec<Down> {
+        let told = self.pods.iter().filter_map(|id| pods.get(id)?.told()).collect();
+        vec![self.declared(), self.settings(), self.news(told, at)]
+    }
+}
+
+impl Known {
+    pub(crate) fn next_number(&mut self) -> LinkNumber {
+        self.next += 1;
+        self.next
+    }
+
+    pub(crate) fn knows(&self, id: &WorkloadId) -> bool {
+        self.workloads.contains_key(id)
+    }
+
+    pub(crate) fn is_seated(&self, number: LinkNumber, reporter: &Reporter) -> bool {
+        self.reporters.is_seated(number, reporter)
+    }
+
+    pub(crate) fn pods_of(&self, id: &WorkloadId) -> impl Iterator<Item = (&PodId, &Standing)> {
+        let pods = self.workloads.get(id).map(|served| &served.pods).into_iter().flatten();
+        pods.filter_map(|id| Some((id, self.pods.get(id)?)))
+    }
+
+    pub(crate) fn believed(&self, id: &PodId) -> Option<Pod> {
+        self.pods.get(id)?.believed()
+    }
+
+    pub(crate) fn counts(&self, id: &PodId) -> Arc<AtomicBool> {
+        self.pods.get(id).map(Standing::counts).unwrap_or_default()
+    }
+
+    pub(crate) fn set_workload(&mut self, now: Time, workload: &Arc<Workload>) {
+        let served = self.workloads.entry(workload.id.clone()).or_insert_with(|| {
+            let (watermark, pods) = (u32::MAX, BTreeSet::new());
+            Served { workload: Arc::clone(workload), watermark, failure: None, pods }
+        });
+        served.workload = Arc::clone(workload);
+        for frame in served.all(&self.pods, now) {
+            self.readers.tell(&workload.id, &frame);
+        }
+        self.settle(&workload.id);
+    }
+
+    /// The links of its pods end: when they come back, there is nothing here for them.
+    pub(crate) fn remove_workload(&mut self, id: &WorkloadId) {
+        let Some(served) = self.workloads.remove(id) else { return };
+        for outlet in served.pods.iter().filter_map(|pod| self.pods.remove(pod)?.outlet) {
+            outlet.close();
+        }
+        self.readers.tell(id, &Down::WorkloadGone { workload: id.clone() });
+    }
+
+    /// Takes in what the platform says of a pod; what is to be believed.
+    pub(crate) fn name_pod(&mut self, now: Time, pod: Pod) -> Option<Pod> {
+        let (id, workload) = (pod.id.clone(), pod.workload.clone());
+        if !self.knows(&workload) {
+            return None;
+        }
+        if pod.state == PodState::Gone {
+            // Said whether or not activators were told of it here: they may know it from before.
+            self.tell(now, &workload, pod.clone());
+            self.change_known_pod(now, &id, |standing| standing.name(pod.clone()));
+            return Some(pod);
+        }
+        self.change_pod(now, &id, &workload, |standing| standing.name(pod));
+        self.believed(&id)
+    }
+
+    /// Changes what is known of a pod, which may be new; whether something else is to be believed now.
+    pub(crate) fn change_pod(
+        &mut self,
+        now: Time,
+        id: &PodId,
+        workload: &WorkloadId,
+        change: impl FnOnce(&mut Standing),
+    ) -> bool {
+        if !self.pods.contains_key(id)
+            && let Some(served) = self.workloads.get_mut(workload)
+        {
+            served.pods.insert(id.clone());
+            self.pods.insert(id.clone(), Standing::new(workload.clone()));
+        }
+        self.change_known_pod(now, id, change)
+    }
+
+    /// As [`Known::change_pod`], of a pod that is known. Activators are told if they are to know something else now.
+    pub(crate) fn change_known_pod(&mut self, now: Time, id: &PodId, change: impl FnOnce(&mut Standing)) -> bool {
+        let Some(pod) = self.pods.get_mut(id) else { return false };
+        let (believed, told) = (pod.believed(), pod.told());
+        change(pod);
+        let changed = pod.believed() != believed;
+        let news = match (told, pod.told()) {
+            (before, Some(after)) => (before.as_ref() != Some(&after)).then_some(after),
+            (Some(before), None) => Some(Pod { state: PodState::Gone, ..before }),
+            (None, None) => None,
+        };
+        let (workload, is_forgotten) = (pod.workload().clone(), pod.is_forgotten());
+        if is_forgotten {
+            self.pods.remove(id);
+            if let Some(served) = self.workloads.get_mut(&workload) {
+                served.pods.remove(id);
+            }
+        }
+        if let Some(pod) = news {
+            self.tell(now, &workload, pod);
+        }
+        changed
+    }
+
+    fn tell(&mut self, now: Time, workload: &WorkloadId, pod: Pod) {
+        if let Some(served) = self.workloads.get(workload) {
+            self.readers.tell(workload, &served.news(vec![pod], now));
+        }
+    }
+
+    pub(crate) fn set_failure(&mut self, now: Time, id: &WorkloadId, failure: Option<&Failure>) {
+        let Some(served) = self.workloads.get_mut(id) else { return };
+        served.failure = failure.cloned();
+        self.readers.tell(id, &served.news(Vec::new(), now));
+    }
+
+    pub(crate) fn set_watermark(&mut self, id: &WorkloadId, watermark: u32) {
+        let Some(served) = self.workloads.get_mut(id) else { return };
+        served.watermark = watermark;
+        self.readers.tell(id, &served.settings());
+        self.settle(id);
+    }
+
+    /// Tells the workload's pods how to serve and report.
+    fn settle(&self, id: &WorkloadId) {
+        let Some(served) = self.workloads.get(id) else { return };
+        for outlet in self.pods_of(id).filter_map(|(_, pod)| pod.outlet.as_ref()) {
+            outlet.push(served.settings());
+        }
+    }
+
+    /// Tells one pod how to serve and report.
+    pub(crate) fn settle_pod(&self, id: &PodId) {
+        let Some(pod) = self.pods.get(id) else { return };
+        if let (Some(outlet), Some(served)) = (&pod.outlet, self.workloads.get(pod.workload())) {
+            outlet.push(served.settings());
+        }
+    }
+
+    /// Tells an activator more of what there is, while it has room.
+    pub(crate) fn fill(&mut self, now: Time, number: LinkNumber) {
+        let Known { workloads, pods, readers, is_complete, .. } = self;
+        readers.fill(number, workloads, |served| served.all(pods, now), *is_complete);
+    }
+
+    /// When [`Known::see_to`] has something to do next.
+    pub(crate) fn due(&self, complete_from: Time) -> Option<Time> {
+        let complete = (!self.is_complete).then_some(complete_from);
+        complete.into_iter().chain(self.reporters.due()).min()
+    }
+
+    /// Does what time alone brings: activators have heard everything; who did not come back is lost.
+    pub(crate) fn see_to(&mut self, now: Time, complete_from: Time) -> Vec<Reporter> {
+        if !self.is_complete && complete_from <= now {
+            self.is_complete = true;
+            self.readers.sync();
+        }
+        let lost = self.reporters.take_lost(now);
+        for reporter in &lost {
+            if let Reporter::Pod(id) = reporter {
+                self.change_known_pod(now, id, Standing::lost);
+            }
+        }
+        lost
+    }
+}

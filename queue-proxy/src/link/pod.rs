@@ -1,0 +1,142 @@
+//! What the queue-proxy of one pod says by its Link, and how it obeys what it is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::link::Down;
+use config::{PodId, PodState, Report, Serving, Time, WorkloadId, bounds};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, timeout_at};
+
+use super::{Link, backoff};
+use crate::drain::Cause;
+use crate::{Connections, Drain, Front};
+
+/// One pod's side of its Link.
+#[derive(Debug)]
+pub struct PodReports {
+    link: Link,
+    pod: PodId,
+    workload: WorkloadId,
+    front: Arc<Front>,
+    connections: Connections,
+    drain: Arc<Drain>,
+    /// What it was started with; of this, what a running pod does not change stays.
+    started_with: Serving,
+    /// It was told to end.
+    told_to_end: Notify,
+}
+
+impl PodReports {
+    /// Reports of `pod` of `workload`, whose requests pass `front`, by `link`.
+    pub fn new(
+        link: Link,
+        (workload, pod): (WorkloadId, PodId),
+        (front, started_with): (Arc<Front>, Serving),
+        connections: Connections,
+        drain: Arc<Drain>,
+    ) -> PodReports {
+        PodReports { link, pod, workload, front, connections, drain, started_with, told_to_end: Notify::new() }
+    }
+
+    /// Says how the pod is, and says it again whenever a drain begins or is taken back. Never ends.
+    pub async fn say_state(&self) {
+        loop {
+            let changed = self.drain.changed();
+            self.tell_state();
+            changed.await;
+        }
+    }
+
+    /// Says how the pod is now, if that is new: to be called when its readiness changed.
+    pub fn tell_state(&self) {
+        let state = match () {
+            () if self.front.is_draining() => PodState::Draining,
+            () if self.front.is_ready() => PodState::Ready,
+            () => PodState::Starting,
+        };
+        self.link.state(state);
+    }
+
+    /// Reports each second in which somebody was here, and at once when more are here than the autoscaler was prepared
+    /// for. Never ends.
+    pub async fn say_reports(&self) {
+        let clock = self.front.clock();
+        let spread = Duration::from_nanos(backoff::random() % bounds::LINK_SPREAD.as_nanos() as u64);
+        let mut second = next_second(clock.now()) + spread;
+        loop {
+            // A whole second first: its reports include what is due at once.
+            let is_whole = timeout_at(clock.instant_of(second), self.front.gate().alarmed()).await.is_err();
+            if is_whole {
+                second = next_second(clock.now()) + spread;
+            }
+            self.report(!is_whole);
+        }
+    }
+
+    /// Carries out what the autoscaler says, until the Link is no more.
+    pub async fn obey(&self, mut said: mpsc::Receiver<Down>) {
+        while let Some(frame) = said.recv().await {
+            match frame {
+                Down::Settings { workload, serving, watermark } if workload == self.workload => {
+                    self.apply(serving, watermark);
+                }
+                Down::Leave { pod, go } if pod == self.pod => self.leave(go),
+                // For others, or of no meaning to a pod.
+                _ => {}
+            }
+        }
+    }
+
+    /// Resolves when the autoscaler told the pod to end. Cancel safe.
+    pub async fn told_to_end(&self) {
+        self.told_to_end.notified().await;
+    }
+
+    /// Says the last of this pod, and that it is the last; waits for it to be heard, but no longer than
+    /// [`bounds::LINK_LAST_WORDS`]. The driver of the Link must run meanwhile.
+    pub async fn last_words(&self) {
+        let end = Instant::now() + bounds::LINK_LAST_WORDS;
+        self.report(true);
+        self.link.left(&self.workload);
+        if timeout_at(end, self.link.finish()).await.is_err() {
+            tracing::warn!("No autoscaler heard the last of this pod");
+        }
+    }
+
+    fn report(&self, partial: bool) {
+        let mut reports: Vec<Report> = Vec::new();
+        self.front.gate().take_reports(partial, &mut reports);
+        if let Some(newest) = reports.last_mut() {
+            newest.direct_connections = self.connections.direct().open;
+        }
+        for report in reports {
+            self.link.report(&self.workload, report);
+        }
+    }
+
+    /// What the app speaks, and how to tell that it is ready, are as old as the pod.
+    fn apply(&self, serving: Serving, watermark: u32) {
+        let serving =
+            Serving { readiness: self.started_with.readiness.clone(), protocol: self.started_with.protocol, ..serving };
+        tracing::info!(slots = serving.container_concurrency, watermark, "New settings");
+        self.front.apply(&serving);
+        self.front.gate().set_watermark(watermark);
+    }
+
+    fn leave(&self, go: bool) {
+        tracing::info!(go, "Told to leave");
+        if go {
+            self.drain.begin(Cause::Signal);
+            self.told_to_end.notify_one();
+        } else {
+            self.connections.turn_direct_away();
+        }
+    }
+}
+
+/// Just after the next whole second: tokio's timer has a grain of a millisecond, and a report taken a moment early would
+/// leave that second open.
+fn next_second(now: Time) -> Time {
+    Time::from_nanos((now.second() + 1) * 1_000_000_000) + Duration::from_millis(1)
+}

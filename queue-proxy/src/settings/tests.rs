@@ -1,0 +1,81 @@
+use super::*;
+
+fn read(variables: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
+    Settings::read(variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())))
+}
+
+#[test]
+fn two_ports_are_enough() {
+    let settings = read(&[("QUEUE_SERVING_PORT", "8012"), ("USER_PORT", "8080")]).unwrap();
+    assert_eq!(settings.listen.to_string(), "0.0.0.0:8012");
+    assert_eq!(settings.app.to_string(), "127.0.0.1:8080");
+    assert_eq!(settings.serving, Serving::default());
+}
+
+#[test]
+fn knatives_environment_is_understood() {
+    let settings = read(&[
+        ("QUEUE_SERVING_PORT", "8012"),
+        ("QUEUE_SERVING_TLS_PORT", "8112"),
+        ("USER_PORT", "8080"),
+        ("CONTAINER_CONCURRENCY", "10"),
+        ("REVISION_TIMEOUT_SECONDS", "60"),
+        ("REVISION_RESPONSE_START_TIMEOUT_SECONDS", "0"),
+        ("REVISION_IDLE_TIMEOUT_SECONDS", "5"),
+        ("SERVING_LOGGING_CONFIG", ""),
+        ("SERVING_LOGGING_LEVEL", "error"),
+        ("SERVING_READINESS_PROBE", r#"{"tcpSocket":{"port":8080,"host":"127.0.0.1"},"successThreshold":1}"#),
+    ])
+    .unwrap();
+    let serving = &settings.serving;
+    assert_eq!((serving.container_concurrency, serving.timeout.as_secs()), (10, 60));
+    assert_eq!((serving.response_start_timeout.as_secs(), serving.idle_timeout.as_secs()), (60, 5));
+    assert!(serving.readiness.is_some());
+    assert_eq!(settings.level, Level::ERROR);
+}
+
+#[test]
+fn a_pod_that_reports_says_who_it_is() {
+    let reports = |more: &[(&str, &str)]| {
+        let pod = [("QUEUE_SERVING_PORT", "8012"), ("USER_PORT", "8080"), ("ROUSE_AUTOSCALER", "rouse:9000")];
+        read(&[&pod[..], more].concat()).map(|settings| settings.autoscaler.unwrap())
+    };
+    let problems = reports(&[("ROUSE_POD_ADDRESS", "here")]).unwrap_err();
+    let about = |name: &str| problems.iter().any(|problem| problem.starts_with(name));
+    assert!(["ROUSE_WORKLOAD: req", "ROUSE_POD: req", "ROUSE_POD_ADDRESS=here"].into_iter().all(about), "{problems:?}");
+    assert!(reports(&[("ROUSE_AUTOSCALER", "rouse"), ("ROUSE_WORKLOAD", "w"), ("ROUSE_POD", "p")]).is_err());
+    assert!(reports(&[("ROUSE_WORKLOAD", "a/b/c/d"), ("ROUSE_POD", "p")]).is_err());
+
+    let told = reports(&[("ROUSE_WORKLOAD", "default/web"), ("SERVING_POD", "web-1")]).unwrap();
+    assert_eq!((told.workload.to_string().as_str(), told.pod.as_str()), ("default/Deployment/web", "web-1"));
+    assert_eq!((told.address.to_string().as_str(), told.authorities), ("0.0.0.0:8012", None));
+
+    let names = [("ROUSE_WORKLOAD", "web"), ("SERVING_POD", "web-1"), ("ROUSE_POD", "uid-1")];
+    let address = |text| reports(&[&names[..], &[("ROUSE_POD_ADDRESS", text)]].concat()).unwrap();
+    assert_eq!(address("10.0.0.7").address.to_string(), "10.0.0.7:8012");
+    assert_eq!(address("10.0.0.7:80").address.to_string(), "10.0.0.7:80");
+    assert_eq!(address("::1").pod.as_str(), "uid-1");
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let problems = read(&[
+        ("USER_PORT", "http"),
+        ("CONTAINER_CONCURRENCY", "9999999"),
+        ("REVISION_TIMEOUT_SECONDS", "-1"),
+        ("SERVING_READINESS_PROBE", "{"),
+        ("ROUSE_DRAIN_QUITE", "1"),
+    ])
+    .unwrap_err();
+    let about = |name: &str| problems.iter().filter(|problem| problem.starts_with(name)).count();
+    let names = [
+        "QUEUE_SERVING_PORT: required",
+        "USER_PORT=http",
+        "CONTAINER_CONCURRENCY=9999999: at most",
+        "REVISION_TIMEOUT_SECONDS",
+        "SERVING_READINESS_PROBE",
+        "ROUSE_DRAIN_QUITE: unknown",
+    ];
+    assert_eq!(names.map(about), [1; 6], "{problems:#?}");
+    assert_eq!(problems.len(), 6);
+}

@@ -1,0 +1,153 @@
+//! A pod that runs says how it is and what it sees, and does what it is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::link::{Down, Up};
+use config::{PodState, Protocol, Serving};
+use futures_util::FutureExt;
+use queue_proxy::link::{self, Link, LinkSettings, PodReports};
+use queue_proxy::net::{MemoryNetwork, Network};
+use queue_proxy::{Clock, Connections, Drain, Front};
+use tokio::time::{Instant, sleep};
+
+use crate::server::{Autoscaler, ServerLink, pod, settings, workload};
+
+struct Pod {
+    front: Arc<Front>,
+    reports: Arc<PodReports>,
+    drain: Arc<Drain>,
+    link: Link,
+}
+
+async fn start() -> (Pod, Autoscaler, ServerLink) {
+    let network = MemoryNetwork::default();
+    let mut autoscaler = Autoscaler::listen(&network);
+    let serving = Serving { container_concurrency: 1, ..Serving::default() };
+    let clock = Clock::wall();
+    let app = std::net::SocketAddr::from(([127, 0, 0, 1], 8080));
+    let front = Front::new(Network::Memory(network.clone()), app, &serving, clock);
+    let connections = Connections::default();
+    let drain = Drain::new(Arc::clone(&front), connections.clone(), Duration::ZERO);
+    let (link, said, driver) = link::open(LinkSettings { clock, ..settings(&network) });
+    let reports = Arc::new(PodReports::new(
+        link.clone(),
+        (workload(), pod()),
+        (Arc::clone(&front), serving),
+        connections,
+        Arc::clone(&drain),
+    ));
+    let running = Arc::clone(&reports);
+    tokio::spawn(async move {
+        tokio::join!(driver, running.say_state(), running.say_reports(), running.obey(said));
+    });
+    let server = autoscaler.welcome(1).await;
+    (Pod { front, reports, drain, link }, autoscaler, server)
+}
+
+async fn state(server: &mut ServerLink) -> PodState {
+    loop {
+        if let Up::State { pod: said, state } = server.next().await.expect("a state") {
+            assert_eq!(said, pod());
+            return state;
+        }
+    }
+}
+
+fn told(serving: Serving, watermark: u32) -> Down {
+    Down::Settings { workload: workload(), serving, watermark }
+}
+
+#[tokio::test(start_paused = true)]
+async fn settings_apply_to_a_running_pod_at_once_except_what_is_as_old_as_it() {
+    let (pod, _autoscaler, mut server) = start().await;
+    let _first = pod.front.gate().try_admit().unwrap();
+    assert!(pod.front.gate().try_admit().is_none());
+    let more = Serving { container_concurrency: 2, protocol: Protocol::H2c, ..Serving::default() };
+    let other =
+        Down::Settings { workload: "default/other".parse().unwrap(), serving: Serving::default(), watermark: 1 };
+    server.say(&other).await;
+    server.say(&told(more, 1)).await;
+    sleep(Duration::from_millis(1)).await;
+    let _second = pod.front.gate().try_admit().expect("a second slot");
+    assert!(pod.front.gate().try_admit().is_none(), "what was said of another workload does not count");
+}
+
+#[tokio::test(start_paused = true)]
+async fn above_the_watermark_a_report_is_due_at_once() {
+    let (pod, _autoscaler, mut server) = start().await;
+    server.say(&told(Serving::default(), 2)).await;
+    sleep(Duration::from_millis(1)).await;
+    // Early in a second, so that its end is far.
+    let now = pod.front.clock().now();
+    let next = config::Time::from_nanos((now.second() + 1) * 1_000_000_000 + 100_000_000);
+    sleep(next.since(now)).await;
+    let begin = Instant::now();
+    let inside: Vec<_> = (0..3).map(|_| pod.front.gate().try_admit().unwrap()).collect();
+    sleep(Duration::from_millis(1)).await;
+    let report = server.report().await;
+    assert_eq!((report.in_flight, report.arrived), (3, 3));
+    assert!(Instant::now().duration_since(begin) < Duration::from_millis(100), "not at the end of the second");
+    drop(inside);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_reports_each_second_while_busy_and_nothing_when_idle() {
+    let (pod, _autoscaler, mut server) = start().await;
+    let inside = pod.front.gate().try_admit().unwrap();
+    let mut last = server.report().await;
+    for _ in 0..3 {
+        let report = server.report().await;
+        assert_eq!((report.from, report.to, report.seq), (last.to, last.to + Duration::from_secs(1), last.seq + 1));
+        assert_eq!(report.concurrency(), 1.0);
+        last = report;
+    }
+    drop(inside);
+    server.report().await; // of the second in which it ended
+    loop {
+        server.say(&Down::Heartbeat).await;
+        match server.next().await {
+            Some(Up::Heartbeat { .. }) => break,
+            Some(Up::Report { report, .. }) => assert_eq!(report.in_flight, 0),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_is_told_to_go_drains_says_its_last_and_ends() {
+    let (pod, _autoscaler, mut server) = start().await;
+    assert_eq!(state(&mut server).await, PodState::Starting);
+    server.say(&Down::Leave { pod: config::PodId::new("another"), go: true }).await;
+    server.say(&Down::Leave { pod: crate::server::pod(), go: false }).await;
+    sleep(Duration::from_millis(1)).await;
+    assert!(!pod.front.is_draining());
+    assert!(pod.reports.told_to_end().now_or_never().is_none());
+
+    server.say(&Down::Leave { pod: crate::server::pod(), go: true }).await;
+    pod.reports.told_to_end().await;
+    assert_eq!(state(&mut server).await, PodState::Draining);
+    pod.drain.done().await;
+    drop(pod.front.gate().try_admit().unwrap());
+    let (_, ()) = tokio::join!(
+        async {
+            assert_eq!(server.report().await.arrived, 1);
+            assert!(matches!(server.next().await, Some(Up::Left { .. })));
+            assert_eq!(server.next().await, None);
+            drop(server);
+        },
+        pod.reports.last_words()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_autoscaler_the_last_words_take_a_second() {
+    let (pod, autoscaler, server) = start().await;
+    drop(autoscaler);
+    server.break_off();
+    let start = Instant::now();
+    pod.reports.last_words().await;
+    let took = Instant::now().duration_since(start);
+    assert!(took <= Duration::from_millis(1001), "{took:?}");
+    assert!(!pod.link.status().is_connected);
+}
