@@ -287,3 +287,13 @@ pub const DRAIN_ACTIVATORS: Duration = Duration::from_secs(1);
 /// How long an activator that ends waits for its port to be quiet, unless it was told to wait longer: load balancers have
 /// learned of it by then, and those that only look whether the port is open never will.
 pub const LEAVE_QUIET: Duration = Duration::from_secs(60);
+
+/// Writes to the apiserver a second in the long run (`--kube-api-qps`): a fifth of what client-go's largest users set, and
+/// enough to wake twenty workloads a second with a route and an event each.
+pub const KUBE_API_QPS: f64 = 50.0;
+
+/// Writes to the apiserver at once (`--kube-api-burst`): the wakes of a hundred workloads need not wait.
+pub const KUBE_API_BURST: u32 = 100;
+
+/// Writes that wait for the apiserver: a few for each of ten thousand workloads.
+pub const KUBE_WRITES_WAITING: usize = 32_768;

@@ -37,6 +37,9 @@ pub const LINKS: &str = "rouse_links";
 /// Spans that no collector took.
 pub const SPANS_DROPPED: &str = "rouse_spans_dropped_total";
 
+/// Writes to the apiserver.
+const KUBE_WRITES: &str = "rouse_kube_writes_total";
+
 const PODS_ASKED: &str = "rouse_pods_asked";
 const PODS_READY: &str = "rouse_pods_ready";
 const PODS_STARTING: &str = "rouse_pods_starting";
@@ -96,6 +99,7 @@ fn describe() {
     describe_counter!(PODS_STARTED, "Pods started");
     describe_counter!(WORKLOAD_FAILURES, "Times that a workload could not have a ready pod");
     describe_counter!(PLATFORM_ERRORS, "Platform calls that failed");
+    describe_counter!(KUBE_WRITES, "Writes to the apiserver");
     describe_counter!(EDITS, "Edits of the manifests, applied as a whole or refused as a whole");
     describe_counter!(DECISIONS, "Decisions for another number of pods, by the rule that decided");
     describe_histogram!(WAKE_SECONDS, "From the first held request to its hand-over to a pod");
@@ -119,6 +123,12 @@ fn describe() {
     describe_counter!(REQUESTS_RETRIED, "Times that a request was taken back from a pod that cannot have seen it");
     describe_counter!(REQUESTS_GIVEN_BACK, "Times that a pod gave a request back because it had no slot");
     describe_counter!(REQUESTS_REFUSED, "Requests that Rouse answered itself, by reason");
+}
+
+/// A write to the apiserver, counted as `what`, ended.
+pub fn kube_write(what: &'static str, is_ok: bool) {
+    let result = if is_ok { "ok" } else { "failed" };
+    counter!(KUBE_WRITES, "what" => what, "result" => result).increment(1);
 }
 
 /// Manifests were edited.

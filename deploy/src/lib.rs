@@ -1,4 +1,4 @@
-//! Where Rouse runs: in memory (for tests) and on one machine; and the `rouse` command.
+//! Where Rouse runs: in memory (for tests), on one machine, and on Kubernetes; and the `rouse` command.
 
 pub mod activate;
 pub mod admin;
@@ -11,6 +11,7 @@ pub mod files;
 pub mod flag;
 mod fleet;
 pub mod fronts;
+pub mod kubernetes;
 pub mod link;
 pub mod listed;
 pub mod local;

@@ -76,6 +76,7 @@ fn happen(clock: Clock) {
     narrator.failure(&id, Some(&Failure::Image { detail: String::new() }));
     narrator.call_failed(&id, &PlatformError::Refused(String::new()));
     super::edited(true);
+    super::kube_write("scale", true);
     super::links(1);
     metrics::counter!(super::LINKS_LOST).increment(1);
     metrics::counter!(super::REPORTS_DROPPED).increment(1);

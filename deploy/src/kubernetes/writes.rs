@@ -1,0 +1,237 @@
+//! Writes to the apiserver: counted, limited, and the urgent ones first.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::bounds;
+use http::Request;
+use kube::Client;
+use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep_until};
+
+use crate::exposition;
+
+/// How urgent a write is; the first goes before all others that wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// Somebody waits for a pod.
+    Wake,
+    /// Where requests go.
+    Route,
+    /// How many pods there are.
+    Scale,
+    /// Everything else that must be right: the Lease, adoption, certificates.
+    Upkeep,
+    /// What people read: events, status.
+    News,
+}
+
+impl Urgency {
+    const ALL: usize = 5;
+}
+
+/// The one way by which this process writes to the apiserver. Cheap to clone.
+///
+/// A token bucket over all writes: `burst` at once, `qps` a second in the long run. Who waits is served by urgency.
+#[derive(Clone)]
+pub struct Writes {
+    client: Client,
+    bucket: Arc<Bucket>,
+}
+
+impl fmt::Debug for Writes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writes").field("bucket", &self.bucket).finish_non_exhaustive()
+    }
+}
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// As many writes wait as may wait.
+    #[error("{} writes to the apiserver wait already", bounds::KUBE_WRITES_WAITING)]
+    TooMany,
+    /// The apiserver refused it or could not be reached.
+    #[error(transparent)]
+    Kube(#[from] kube::Error),
+}
+
+impl WriteError {
+    /// The status that the apiserver answered with, if it answered.
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            WriteError::Kube(kube::Error::Api(status)) => Some(status.code),
+            _ => None,
+        }
+    }
+}
+
+impl Writes {
+    /// Writes by `client`, at most `qps` a second in the long run and `burst` at once.
+    pub fn new(client: Client, qps: f64, burst: u32) -> Writes {
+        Writes { client, bucket: Arc::new(Bucket::new(qps, burst)) }
+    }
+
+    /// For reads, which are not limited.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Sends a request that [`kube::core::Request`] built, as soon as it may be sent. `what` (`scale`, `slice`, `event`,
+    /// …) is what it is counted as, in `rouse_kube_writes_total`.
+    ///
+    /// # Errors
+    /// When too many wait, or the apiserver refused it or could not be reached.
+    pub async fn send<T: DeserializeOwned>(
+        &self,
+        urgency: Urgency,
+        what: &'static str,
+        request: Request<Vec<u8>>,
+    ) -> Result<T, WriteError> {
+        self.bucket.take(urgency).await?;
+        let answer = self.client.request(request).await;
+        exposition::kube_write(what, answer.is_ok());
+        Ok(answer?)
+    }
+}
+
+/// A token bucket that serves the urgent first.
+#[derive(Debug)]
+struct Bucket {
+    /// Between two tokens.
+    every: Duration,
+    burst: u32,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// When the bucket will be (or was) full.
+    full_at: Instant,
+    /// Who waits, by urgency.
+    waiting: [usize; Urgency::ALL],
+}
+
+impl Bucket {
+    fn new(qps: f64, burst: u32) -> Bucket {
+        let every = Duration::from_secs_f64(1.0 / qps);
+        let state = State { full_at: Instant::now(), waiting: [0; Urgency::ALL] };
+        Bucket { every, burst: burst.max(1), state: Mutex::new(state) }
+    }
+
+    /// Takes a token, as soon as one is left over by those who are more urgent. Cancel-safe.
+    async fn take(&self, urgency: Urgency) -> Result<(), WriteError> {
+        let Some(mut due) = self.try_take(urgency) else { return Ok(()) };
+        let _waits = Waits::new(self, urgency)?;
+        loop {
+            sleep_until(due).await;
+            match self.try_take(urgency) {
+                None => return Ok(()),
+                Some(later) => due = later,
+            }
+        }
+    }
+
+    /// Takes a token, or says when to come again.
+    fn try_take(&self, urgency: Urgency) -> Option<Instant> {
+        let mut state = self.state.lock();
+        let now = Instant::now();
+        let before: usize = state.waiting[..urgency as usize].iter().sum();
+        let full_at = state.full_at.max(now);
+        // A token is there when the bucket, without those of the more urgent, is not more than `burst` tokens from full.
+        let needed = full_at + self.every * (before as u32 + 1);
+        let allowed = now + self.every * self.burst;
+        if needed <= allowed {
+            state.full_at = full_at + self.every;
+            return None;
+        }
+        Some(now + (needed - allowed))
+    }
+}
+
+/// One who waits; leaving, in whatever way, frees the place.
+struct Waits<'a> {
+    bucket: &'a Bucket,
+    urgency: Urgency,
+}
+
+impl Waits<'_> {
+    fn new(bucket: &Bucket, urgency: Urgency) -> Result<Waits<'_>, WriteError> {
+        let mut state = bucket.state.lock();
+        if state.waiting.iter().sum::<usize>() >= bounds::KUBE_WRITES_WAITING {
+            return Err(WriteError::TooMany);
+        }
+        state.waiting[urgency as usize] += 1;
+        Ok(Waits { bucket, urgency })
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.bucket.state.lock().waiting[self.urgency as usize] -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_goes_at_once_and_then_so_many_a_second() {
+        let bucket = Bucket::new(10.0, 5);
+        let start = Instant::now();
+        for _ in 0..25 {
+            bucket.take(Urgency::Scale).await.unwrap();
+        }
+        let took = start.elapsed().as_secs_f64();
+        assert!((1.99..2.1).contains(&took), "20 more than the burst, at 10 a second, took {took} s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wake_goes_before_all_that_waited_longer() {
+        let bucket = Arc::new(Bucket::new(10.0, 1));
+        bucket.take(Urgency::News).await.unwrap();
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut all = tokio::task::JoinSet::new();
+        for (name, urgency) in [("event", Urgency::News), ("scale", Urgency::Scale), ("wake", Urgency::Wake)] {
+            let (bucket, order) = (Arc::clone(&bucket), Arc::clone(&order));
+            all.spawn(async move {
+                bucket.take(urgency).await.unwrap();
+                order.lock().push(name);
+            });
+            tokio::task::yield_now().await;
+        }
+        all.join_all().await;
+        assert_eq!(*order.lock(), ["wake", "scale", "event"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_stops_waiting_is_waited_for_by_nobody() {
+        let bucket = Bucket::new(1.0, 1);
+        bucket.take(Urgency::Wake).await.unwrap();
+        let given_up = tokio::time::timeout(Duration::from_millis(10), bucket.take(Urgency::Wake)).await;
+        assert!(given_up.is_err());
+        assert_eq!(bucket.state.lock().waiting, [0; Urgency::ALL]);
+        let start = Instant::now();
+        bucket.take(Urgency::News).await.unwrap();
+        assert!(start.elapsed() < Duration::from_millis(1_010), "one token, not two, later");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn there_is_a_bound_on_those_who_wait() {
+        let bucket = Arc::new(Bucket::new(0.001, 1));
+        bucket.take(Urgency::News).await.unwrap();
+        let mut all = tokio::task::JoinSet::new();
+        for _ in 0..bounds::KUBE_WRITES_WAITING {
+            let bucket = Arc::clone(&bucket);
+            all.spawn(async move { bucket.take(Urgency::News).await });
+        }
+        tokio::task::yield_now().await;
+        while bucket.state.lock().waiting.iter().sum::<usize>() < bounds::KUBE_WRITES_WAITING {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(bucket.take(Urgency::Wake).await, Err(WriteError::TooMany)));
+    }
+}
