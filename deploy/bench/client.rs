@@ -12,6 +12,8 @@ use tokio::net::TcpStream;
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Bytes,
+    /// `Rouse-Reason`, if Rouse answered itself.
+    pub(crate) reason: Option<String>,
 }
 
 impl Answer {
@@ -29,7 +31,8 @@ pub(crate) async fn get(address: SocketAddr, host: &str, path: &str) -> anyhow::
     let request = http::Request::get(path).header(http::header::HOST, host).body(Empty::<Bytes>::new())?;
     let response = sender.send_request(request).await?;
     let status = response.status().as_u16();
+    let reason = response.headers().get("rouse-reason").and_then(|word| Some(word.to_str().ok()?.to_owned()));
     let body = response.into_body().collect().await?.to_bytes();
     driver.abort();
-    Ok(Answer { status, body })
+    Ok(Answer { status, body, reason })
 }

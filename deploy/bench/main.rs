@@ -9,6 +9,7 @@
 mod activation;
 mod burst;
 mod client;
+mod cluster;
 mod contracts;
 mod flood;
 mod kills;
@@ -112,6 +113,8 @@ enum Part {
     },
     /// 10,000 workloads, idle and then with 50,000 pods that report each second: CPU, memory, reaction
     Scale(scale::Options),
+    /// On the Kubernetes cluster that KUBECONFIG names, where Rouse is installed: every promise, one scenario each
+    Cluster(cluster::Options),
     /// Steady load while processes end or are killed, pods are rolled, settings edited, and all goes to zero and back
     Kills {
         /// How long, all parts together
@@ -146,6 +149,7 @@ fn measure(part: Part) -> anyhow::Result<()> {
             Part::Activation { window } => activation::run(window).await,
             Part::Contracts { time } => contracts::run(time).await,
             Part::Scale(options) => scale::run(options).await,
+            Part::Cluster(options) => cluster::run(options).await,
             Part::Kills { time, against } => kills::run(time, against).await,
             Part::Burst { time } => burst::run(time).await,
             Part::SlowPod { time, count } => slow_pod::run(time, count).await,

@@ -1,0 +1,137 @@
+//! An existing Service with traffic is taken over and given back; a workload goes and another comes; nginx in front.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use serde_json::json;
+use tokio::time::sleep;
+
+use super::api::{NAMESPACES, SERVICES};
+use super::app::{App, is_ours};
+use super::judge::Kills;
+use super::system::System;
+use crate::load::{Clients, Load};
+use crate::town::Aim;
+
+/// Clients with and without keep-alive, straight at the Service.
+async fn clients(app: &App) -> anyhow::Result<Load> {
+    let mut load = Load::new(app.routes().await?);
+    let kind = Clients {
+        count: 3,
+        aim: Aim::Activators,
+        path: "/echo?sleep=5ms",
+        pause: Duration::from_millis(20),
+        ..Clients::default()
+    };
+    load.add(&Clients { keep_alive: true, ..kind.clone() });
+    load.add(&Clients { keep_alive: false, ..kind });
+    Ok(load)
+}
+
+/// `kubectl get endpointslices`, in short.
+async fn show(app: &App, when: &str) -> anyhow::Result<()> {
+    let selector = format!("kubernetes.io/service-name={}", app.name);
+    for slice in app.api.list(app.api.slices(), &app.namespace, &selector).await? {
+        let whose = if is_ours(&slice) { "ours" } else { "Kubernetes'" };
+        let addresses = super::app::addresses(&slice);
+        println!("  {when}: {} ({whose}) {addresses:?}", slice["metadata"]["name"].as_str().unwrap_or_default());
+    }
+    Ok(())
+}
+
+/// A plain Deployment and Service under load: adopted, slept, woken, released.
+pub(super) async fn adopted_and_released(system: &System, namespace: &str) -> anyhow::Result<()> {
+    let app = App::new(&system.api, namespace, "adopted").unmanaged().replicas(2).args(&["--stop", "2s"]);
+    app.create().await?;
+    app.until_ready(2, 60).await?;
+    sleep(Duration::from_secs(1)).await;
+    let load = clients(&app).await?;
+    sleep(Duration::from_secs(2)).await;
+    show(&app, "before").await?;
+
+    // The two labels and the annotation, as a user adds them; the label of the template rolls the pods.
+    let labels = json!({ "metadata": { "labels": { "rouse.dev/scale": "true" }, "annotations": { "autoscaling.knative.dev/min-scale": "1" } },
+        "spec": { "template": { "metadata": { "labels": { "rouse.dev/inject": "true" } } } } });
+    app.api.merge(app.kind, namespace, &app.name, &labels).await?;
+    let annotation = json!({ "metadata": { "annotations": { "rouse.dev/workload": app.name } } });
+    app.api.merge(SERVICES, namespace, &app.name, &annotation).await?;
+    app.api.until("the Service is ours", 60, async || !app.endpoints().await.is_empty()).await?;
+    let managed = async || {
+        let service = app.api.get(SERVICES, namespace, &app.name).await;
+        service.is_ok_and(|service| service["spec"]["selector"]["rouse.dev/route"] == "managed")
+    };
+    app.api.until("the selector has the key", 30, managed).await?;
+    sleep(Duration::from_secs(10)).await;
+    show(&app, "adopted").await?;
+
+    let release = json!({ "metadata": { "annotations": { "rouse.dev/workload": null } } });
+    app.api.merge(SERVICES, namespace, &app.name, &release).await?;
+    app.api.until("our slices are gone", 60, async || app.endpoints().await.is_empty()).await?;
+    let given_back = async || !managed().await;
+    app.api.until("the selector is as it was", 30, given_back).await?;
+    sleep(Duration::from_secs(3)).await;
+    show(&app, "released").await?;
+    Kills::default().judge(&*load.stop().await).tell("adopted and released under load")?;
+    app.remove().await
+}
+
+/// A workload is deleted and another created while requests come: none reaches the wrong one.
+pub(super) async fn never_the_wrong_one(system: &System, namespace: &str) -> anyhow::Result<()> {
+    let steady = App::new(&system.api, namespace, "steady").with("min-scale", "1").with("target-burst-capacity", "-1");
+    steady.start().await?;
+    steady.until_ready(1, 60).await?;
+    let address = steady.address().await?;
+    let asks = tokio::spawn(async move {
+        let (mut asked, mut wrong) = (0u64, 0u64);
+        loop {
+            let answer = crate::scrape::Scraper::new(address).text("/").await;
+            asked += 1;
+            wrong += u64::from(answer.is_ok_and(|text| !text.contains("steady")));
+            sleep(Duration::from_millis(20)).await;
+            if asked >= 500 {
+                return (asked, wrong);
+            }
+        }
+    });
+    for turn in 0..3 {
+        let other = App::new(&system.api, namespace, &format!("other-{turn}")).with("target-burst-capacity", "-1");
+        other.start().await?;
+        let target = other.address().await?;
+        let answer = crate::scrape::Scraper::new(target).text("/").await.unwrap_or_default();
+        ensure!(answer.is_empty() || answer.contains(&other.name), "the wrong workload answered: {answer}");
+        other.remove().await?;
+    }
+    let (asked, wrong) = asks.await?;
+    println!("workloads deleted and created meanwhile: {asked} requests, {wrong} answered by the wrong one");
+    ensure!(wrong == 0, "{wrong} requests reached the wrong workload");
+    steady.remove().await
+}
+
+/// Everything is given back under load: `rouse uninstall` runs, and nothing of Rouse is left.
+pub(super) async fn uninstalled(system: &System, namespace: &str) -> anyhow::Result<()> {
+    let awake = App::new(&system.api, namespace, "awake").with("min-scale", "1").with("target-burst-capacity", "-1");
+    let asleep = App::new(&system.api, namespace, "asleep");
+    awake.start().await?;
+    awake.until_ready(1, 60).await?;
+    asleep.start().await?;
+    let load = clients(&awake).await?;
+    sleep(Duration::from_secs(2)).await;
+    let rouse = std::env::current_exe()?.with_file_name("rouse");
+    let output = tokio::process::Command::new(rouse).arg("uninstall").output().await?;
+    println!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    sleep(Duration::from_secs(3)).await;
+    let verdict = Kills::default().judge(&*load.stop().await);
+    ensure!(output.status.success(), "rouse uninstall: {}", output.status);
+    verdict.tell("uninstalled under load")?;
+    ensure!(asleep.ready().await?.len() == 1, "what slept is there again");
+    let left = system.api.get(NAMESPACES, "", super::system::SYSTEM).await;
+    ensure!(
+        left.is_err() || left.is_ok_and(|one| one["metadata"]["deletionTimestamp"].is_string()),
+        "our namespace is left"
+    );
+    for app in [&awake, &asleep] {
+        ensure!(app.endpoints().await.is_empty(), "a slice of ours is left");
+        app.remove().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! Rouse on a real cluster, which is this machine: every promise tried, one scenario each.
+//!
+//! Needs KUBECONFIG, the image [`app::IMAGE`] in the cluster, and Rouse installed in it (`deploy/e2e/run` sees to all
+//! three). Counts fail it, times are printed.
+
+mod adoption;
+mod api;
+mod app;
+mod idle;
+mod ingress;
+mod judge;
+mod leader;
+mod limits;
+mod losses;
+mod system;
+mod wakes;
+mod wrong;
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use tokio::time::Instant;
+
+use self::api::Api;
+use self::system::System;
+
+/// Where scenarios make their workloads.
+const NAMESPACE: &str = "rouse-bench";
+
+/// What to try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Scenario {
+    Wakes,
+    Cycles,
+    Rolling,
+    Ends,
+    KilledActivator,
+    Adoption,
+    WrongOne,
+    Ingress,
+    Activation,
+    OneAtATime,
+    Stateful,
+    Idle,
+    TakesOver,
+    InjectorAway,
+    ApiserverAway,
+    BadInput,
+    Roles,
+    /// The last: nothing of Rouse is left after it.
+    Uninstall,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The long forms
+    #[arg(long)]
+    full: bool,
+    /// Only these
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<Scenario>,
+    /// All but these
+    #[arg(long, value_delimiter = ',')]
+    without: Vec<Scenario>,
+}
+
+pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
+    let system = System { api: Api::connect().await? };
+    system.settled().await.context("Rouse is not installed, or does not run")?;
+    system.api.fresh_namespace(NAMESPACE).await?;
+    let all = <Scenario as clap::ValueEnum>::value_variants().iter().copied();
+    let chosen = all.filter(|one| options.only.is_empty() || options.only.contains(one));
+    let mut failed = Vec::new();
+    for scenario in chosen.filter(|one| !options.without.contains(one)) {
+        let start = Instant::now();
+        let ended = one(scenario, &system, options.full).await;
+        println!(
+            "cluster: {scenario:?} {}, {} s",
+            if ended.is_ok() { "ok" } else { "FAILED" },
+            (Instant::now() - start).as_secs()
+        );
+        if let Err(error) = ended {
+            println!("  {error:#}");
+            failed.push(format!("{scenario:?}"));
+        }
+    }
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    system.api.remove_namespace(NAMESPACE).await
+}
+
+async fn one(scenario: Scenario, system: &System, full: bool) -> anyhow::Result<()> {
+    let (namespace, pick) = (NAMESPACE, |short: usize, long: usize| if full { long } else { short });
+    let seconds = |short: u64, long: u64| Duration::from_secs(if full { long } else { short });
+    match scenario {
+        Scenario::Wakes => wakes::run(system, namespace, pick(3, 20)).await,
+        Scenario::Cycles => losses::cycles(system, namespace, pick(1, 10)).await,
+        Scenario::Rolling => losses::rolling(system, namespace).await,
+        Scenario::Ends => losses::ends(system, namespace, pick(1, 10)).await,
+        Scenario::KilledActivator => losses::killed_activator(system, namespace).await,
+        Scenario::Adoption => adoption::adopted_and_released(system, namespace).await,
+        Scenario::WrongOne => adoption::never_the_wrong_one(system, namespace).await,
+        Scenario::Ingress => ingress::run(system, namespace, pick(1, 5)).await,
+        Scenario::Activation => limits::activation(system, namespace).await,
+        Scenario::OneAtATime => limits::one_at_a_time(system, namespace).await,
+        Scenario::Stateful => limits::stateful(system, namespace).await,
+        Scenario::Idle => idle::run(system, namespace, pick(100, 2000), seconds(20, 60)).await,
+        Scenario::TakesOver => leader::takes_over(system, namespace).await,
+        Scenario::InjectorAway => leader::injector_away(system, namespace, seconds(10, 60)).await,
+        Scenario::ApiserverAway => leader::apiserver_away(system, namespace, seconds(15, 60)).await,
+        Scenario::BadInput => wrong::run(system, namespace).await,
+        Scenario::Roles => wrong::roles(system, namespace).await,
+        Scenario::Uninstall => adoption::uninstalled(system, namespace).await,
+    }
+}
