@@ -273,6 +273,10 @@ pub const LINK_ACK_EVERY: usize = 64;
 /// other), and what one Link makes an autoscaler remember stays below 64 MiB.
 pub const LINK_NAME_BYTES: usize = 1 << 10;
 
+/// Bytes of the token with which a reporter says who it is: Kubernetes's have about a thousand, and less than four with
+/// the longest names and keys.
+pub const LINK_TOKEN_BYTES: usize = 8 << 10;
+
 /// How long what a reporter said of its clock is believed before later sayings replace it: a clock that stood still with
 /// its machine is known to be behind after this, and a network that is slow for a moment does not matter.
 pub const LINK_CLOCK_KEPT: Duration = Duration::from_secs(30);

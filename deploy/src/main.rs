@@ -135,6 +135,9 @@ struct ActivatorFlags {
     /// Who signs the autoscaler's certificate (PEM); without it the Link is plain
     #[arg(long)]
     link_ca: Option<PathBuf>,
+    /// The file of the token that shows the autoscaler who this is; read each time that it connects
+    #[arg(long, requires = "link_ca")]
+    link_token: Option<PathBuf>,
     /// How long it serves on after the last new connection once it is told to end
     #[arg(long, default_value = "10s", value_parser = flag::duration)]
     drain_quiet: Duration,
@@ -182,8 +185,8 @@ fn autoscale(flags: Autoscaler) -> Result<(), RunError> {
 
 fn activate(flags: ActivatorFlags) -> Result<(), RunError> {
     log::start(flags.log_format);
-    let ActivatorFlags { autoscaler, listen, admin, name, link_ca, drain_quiet, .. } = flags;
-    activate::run(&ActivatorOptions { autoscaler, listen, admin, name, link_ca, drain_quiet })
+    let ActivatorFlags { autoscaler, listen, admin, name, link_ca, link_token, drain_quiet, .. } = flags;
+    activate::run(&ActivatorOptions { autoscaler, listen, admin, name, link_ca, link_token, drain_quiet })
 }
 
 fn ended(ended: Result<(), RunError>) -> ExitCode {

@@ -115,12 +115,12 @@ impl Session {
 
     async fn hear(&mut self, frame: Up) -> Result<(), Over> {
         match (frame, &self.seat) {
-            (Up::Hello { reporter, incarnation, workload, address, at }, None) => {
+            (Up::Hello { reporter, incarnation, workload, address, at, token: _ }, None) => {
                 self.skew.hear(at, self.clock.now());
                 let hello = Hello { reporter: reporter.clone(), incarnation, workload: workload.clone(), address };
                 self.seat = Some(self.hub.open(hello, &self.outlet)?);
-                self.pass(Heard::Up(Up::Hello { reporter: reporter.clone(), incarnation, workload, address, at }))
-                    .await?;
+                let hello = Up::Hello { reporter: reporter.clone(), incarnation, workload, address, at, token: None };
+                self.pass(Heard::Up(hello)).await?;
                 match reporter {
                     Reporter::Pod(id) => self.pass(Heard::Pod(id)).await,
                     Reporter::Activator(_) => Ok(()),

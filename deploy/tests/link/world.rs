@@ -198,7 +198,7 @@ pub(crate) fn activator(name: &str) -> Reporter {
 
 pub(crate) fn hello_of(reporter: Reporter, incarnation: u64, at: Time) -> Up {
     let workload = matches!(reporter, Reporter::Pod(_)).then(hello);
-    Up::Hello { reporter, incarnation, workload, address: address(), at }
+    Up::Hello { reporter, incarnation, workload, address: address(), at, token: None }
 }
 
 pub(crate) fn state_of(name: &str, state: PodState) -> Up {
