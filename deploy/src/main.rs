@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 use config::WorkloadId;
 use deploy::activate::{self, ActivatorOptions};
 use deploy::ask::{self, Output};
-use deploy::autoscale::{self, AutoscalerOptions, PlatformFlag};
+use deploy::autoscale::{self, AutoscalerOptions, IdentityFlag, PlatformFlag};
 use deploy::log::{self, LogFormat};
 use deploy::process::RunError;
 use deploy::run::{self, RunOptions};
@@ -110,6 +110,9 @@ struct Autoscaler {
     /// The certificate's private key (PEM)
     #[arg(long, requires = "link_cert")]
     link_key: Option<PathBuf>,
+    /// How they show who they are
+    #[arg(long, default_value = "none")]
+    reporter_identity: IdentityFlag,
     /// How long after its start nothing is taken for gone that has not spoken yet
     #[arg(long, default_value = "10s", value_parser = flag::duration)]
     sync_after: Duration,
@@ -178,9 +181,9 @@ fn main() -> ExitCode {
 
 fn autoscale(flags: Autoscaler) -> Result<(), RunError> {
     log::start(flags.log_format);
-    let Autoscaler { platform, wishes, listen, admin, link_cert, link_key, sync_after, .. } = flags;
+    let Autoscaler { platform, wishes, listen, admin, link_cert, link_key, reporter_identity, sync_after, .. } = flags;
     let tls = link_cert.zip(link_key);
-    autoscale::run(&AutoscalerOptions { platform, wishes, listen, admin, tls, sync_after })
+    autoscale::run(&AutoscalerOptions { platform, wishes, listen, admin, tls, reporter_identity, sync_after })
 }
 
 fn activate(flags: ActivatorFlags) -> Result<(), RunError> {
