@@ -24,6 +24,7 @@ fn main() {
         workload: Some(own.clone()),
         address: ([10, 0, 0, 7], 8012).into(),
         at: from,
+        token: None,
     };
     let report = Report {
         seq: 1_000,

@@ -273,6 +273,10 @@ pub const LINK_ACK_EVERY: usize = 64;
 /// other), and what one Link makes an autoscaler remember stays below 64 MiB.
 pub const LINK_NAME_BYTES: usize = 1 << 10;
 
+/// Bytes of the token with which a reporter says who it is: Kubernetes's have about a thousand, and less than four with
+/// the longest names and keys.
+pub const LINK_TOKEN_BYTES: usize = 8 << 10;
+
 /// How long what a reporter said of its clock is believed before later sayings replace it: a clock that stood still with
 /// its machine is known to be behind after this, and a network that is slow for a moment does not matter.
 pub const LINK_CLOCK_KEPT: Duration = Duration::from_secs(30);
@@ -297,3 +301,28 @@ pub const KUBE_API_BURST: u32 = 100;
 
 /// Writes that wait for the apiserver: a few for each of ten thousand workloads.
 pub const KUBE_WRITES_WAITING: usize = 32_768;
+
+/// How long a token may be valid for, and how long a pod that is gone is remembered: its token verifies for as long. Kubernetes
+/// gives out tokens for an hour unless it is asked for others.
+pub const TOKEN_LIFE: Duration = Duration::from_secs(3600);
+
+/// How far clocks that date tokens may be from ours: as much as Kubernetes itself allows.
+pub const TOKEN_LEEWAY: Duration = Duration::from_secs(60);
+
+/// How long after a cluster was asked for the keys of its tokens it is not asked again, whatever token comes.
+pub const TOKEN_KEYS_PAUSE: Duration = Duration::from_secs(10);
+
+/// The same while it has not answered yet: nobody is let in before.
+pub const TOKEN_KEYS_FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How old the keys of a cluster's tokens may be before it is asked again: one that was withdrawn verifies for as long.
+pub const TOKEN_KEYS_FRESH: Duration = Duration::from_secs(3600);
+
+/// How long a cluster may take to tell its keys; whoever shows a token waits for it.
+pub const TOKEN_KEYS_TIME: Duration = Duration::from_secs(5);
+
+/// Keys of one cluster: those of its apiservers, old and new.
+pub const TOKEN_KEYS: usize = 64;
+
+/// Pods that are gone and remembered, so that their tokens are not believed: those of an hour in which eighteen go a second.
+pub const GONE_PODS: usize = 65_536;

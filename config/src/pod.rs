@@ -14,7 +14,7 @@ use crate::{Time, WorkloadId};
 pub struct PodId(Arc<str>);
 
 impl PodId {
-    /// The pod called `name` (a pod's name on one machine, its UID on Kubernetes).
+    /// The pod called `name`: on one machine a pod's name, on Kubernetes its name, a dot and its UID.
     pub fn new(name: &str) -> PodId {
         PodId(name.into())
     }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use autoscaler::{Engine, EngineSettings, Reporters, StartAs};
+use clap::ValueEnum;
+use config::problem::{Problem, Problems};
 use parking_lot::Mutex;
 use queue_proxy::{Clock, Connections};
 use tokio::task::JoinSet;
@@ -17,7 +19,7 @@ use tracing::{info, warn};
 use crate::admin::Admin;
 use crate::drive::Driver;
 use crate::fronts::Fronts;
-use crate::link::{self, Hub, LinkServer};
+use crate::link::{self, Hub, Identity, LinkServer};
 use crate::listed::{ListedPlatform, NotListed};
 use crate::narrate::Narrator;
 use crate::process::{self, RunError, Signals, bind, listen, raise_file_limit};
@@ -40,6 +42,8 @@ pub struct AutoscalerOptions {
     pub admin: SocketAddr,
     /// Certificate and key of the port for reporters; without them it is plain.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// How reporters show who they are.
+    pub reporter_identity: IdentityFlag,
     /// How long nothing is taken for gone that has not spoken yet.
     pub sync_after: Duration,
 }
@@ -49,6 +53,36 @@ pub struct AutoscalerOptions {
 pub enum PlatformFlag {
     /// `static:FILE`: workloads and pods as a file lists them.
     Static(PathBuf),
+}
+
+/// How reporters show who they are, as a flag names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum IdentityFlag {
+    /// By a token that the cluster bound to their pod
+    Token,
+    /// By the address that they connect from: that of their pod
+    Address,
+    /// Whoever reaches the port is believed
+    #[default]
+    None,
+}
+
+impl IdentityFlag {
+    /// What it means where pods are listed in a file: there is no cluster whose tokens or addresses could be asked for.
+    fn of_listed(self) -> Result<Identity, Problems> {
+        let value = match self {
+            IdentityFlag::None => return Ok(Identity::None),
+            IdentityFlag::Token => "token",
+            IdentityFlag::Address => "address",
+        };
+        Err(Problems(vec![Problem {
+            file: String::new(),
+            object: String::new(),
+            key: "--reporter-identity".to_owned(),
+            value: Some(value.to_owned()),
+            message: "needs a cluster: with --platform static:FILE only none is allowed".to_owned(),
+        }]))
+    }
 }
 
 impl FromStr for PlatformFlag {
@@ -72,6 +106,7 @@ pub fn run(options: &AutoscalerOptions) -> Result<(), RunError> {
 }
 
 async fn serve(options: &AutoscalerOptions) -> Result<(), RunError> {
+    let identity = options.reporter_identity.of_listed()?;
     let clock = Clock::wall();
     let PlatformFlag::Static(file) = &options.platform;
     let opened = ListedPlatform::open(file.clone(), options.wishes.clone(), clock);
@@ -102,7 +137,7 @@ async fn serve(options: &AutoscalerOptions) -> Result<(), RunError> {
         hub.workload(&workload); // before anyone can ask for it
     }
     let (sender, frames) = link::channel();
-    let server = LinkServer::new(Arc::clone(&hub), clock, sender, tls);
+    let server = LinkServer::new(Arc::clone(&hub), clock, sender, tls, identity);
     let narrator = Narrator::default();
     let driver = Driver {
         platform: Arc::clone(&platform),

@@ -34,6 +34,8 @@ pub const REPORTS_DROPPED: &str = "rouse_reports_dropped_total";
 pub const LINKS_LOST: &str = "rouse_links_lost_total";
 /// Reporters that are linked.
 pub const LINKS: &str = "rouse_links";
+/// Reporters that were not served, by reason.
+pub const LINKS_REFUSED: &str = "rouse_links_refused_total";
 /// Spans that no collector took.
 pub const SPANS_DROPPED: &str = "rouse_spans_dropped_total";
 
@@ -105,6 +107,7 @@ fn describe() {
     describe_histogram!(WAKE_SECONDS, "From the first held request to its hand-over to a pod");
     describe_counter!(REPORTS_DROPPED, "Reports that came again, or are not to be believed");
     describe_counter!(LINKS_LOST, "Reporters whose Links died and did not come back in time");
+    describe_counter!(LINKS_REFUSED, "Times that a reporter was not served");
     describe_counter!(SPANS_DROPPED, "Spans that no collector took");
     describe_gauge!(LINKS, "Reporters that are linked");
     describe_histogram!(WAKE_PHASE_SECONDS, "What of a wake each of its phases took, named for what ends it");

@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 use config::WorkloadId;
 use deploy::activate::{self, ActivatorOptions};
 use deploy::ask::{self, Instance, Output};
-use deploy::autoscale::{self, AutoscalerOptions, PlatformFlag};
+use deploy::autoscale::{self, AutoscalerOptions, IdentityFlag, PlatformFlag};
 use deploy::log::{self, LogFormat};
 use deploy::process::RunError;
 use deploy::run::{self, RunOptions};
@@ -110,6 +110,9 @@ struct Autoscaler {
     /// The certificate's private key (PEM)
     #[arg(long, requires = "link_cert")]
     link_key: Option<PathBuf>,
+    /// How they show who they are
+    #[arg(long, default_value = "none")]
+    reporter_identity: IdentityFlag,
     /// How long after its start nothing is taken for gone that has not spoken yet
     #[arg(long, default_value = "10s", value_parser = flag::duration)]
     sync_after: Duration,
@@ -135,6 +138,9 @@ struct ActivatorFlags {
     /// Who signs the autoscaler's certificate (PEM); without it the Link is plain
     #[arg(long)]
     link_ca: Option<PathBuf>,
+    /// The file of the token that shows the autoscaler who this is; read each time that it connects
+    #[arg(long, requires = "link_ca")]
+    link_token: Option<PathBuf>,
     /// How long it serves on after the last new connection once it is told to end
     #[arg(long, default_value = "10s", value_parser = flag::duration)]
     drain_quiet: Duration,
@@ -190,15 +196,15 @@ fn main() -> ExitCode {
 
 fn autoscale(flags: Autoscaler) -> Result<(), RunError> {
     log::start(flags.log_format);
-    let Autoscaler { platform, wishes, listen, admin, link_cert, link_key, sync_after, .. } = flags;
+    let Autoscaler { platform, wishes, listen, admin, link_cert, link_key, reporter_identity, sync_after, .. } = flags;
     let tls = link_cert.zip(link_key);
-    autoscale::run(&AutoscalerOptions { platform, wishes, listen, admin, tls, sync_after })
+    autoscale::run(&AutoscalerOptions { platform, wishes, listen, admin, tls, reporter_identity, sync_after })
 }
 
 fn activate(flags: ActivatorFlags) -> Result<(), RunError> {
     log::start(flags.log_format);
-    let ActivatorFlags { autoscaler, listen, admin, name, link_ca, drain_quiet, .. } = flags;
-    activate::run(&ActivatorOptions { autoscaler, listen, admin, name, link_ca, drain_quiet })
+    let ActivatorFlags { autoscaler, listen, admin, name, link_ca, link_token, drain_quiet, .. } = flags;
+    activate::run(&ActivatorOptions { autoscaler, listen, admin, name, link_ca, link_token, drain_quiet })
 }
 
 fn ended(ended: Result<(), RunError>) -> ExitCode {

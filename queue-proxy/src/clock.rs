@@ -22,8 +22,12 @@ impl Clock {
     /// A clock that says how long ago 1970 began, as far as this machine knows now; later corrections of the machine's
     /// clock do not move it. Processes that exchange times use it.
     pub fn wall() -> Clock {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Clock { origin: Instant::now(), started: Time::ZERO + since_1970 }
+        Clock { origin: Instant::now(), started: Clock::machine_time() }
+    }
+
+    /// What time the machine's clock says, with whatever corrections it has had: for dates that others wrote.
+    pub fn machine_time() -> Time {
+        Time::ZERO + SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 
     /// What time it is.

@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use queue_proxy::admin::Admin;
 use queue_proxy::drain::Cause;
 use queue_proxy::link::{self, Link, LinkSettings, PodReports, Tls};
 use queue_proxy::net::{Network, listen};
-use queue_proxy::settings::Settings;
+use queue_proxy::settings::{Authorities, Settings, Trust};
 use queue_proxy::{Clock, Connections, Drain, Front};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -112,12 +111,12 @@ fn reporting(
     drain: &Arc<Drain>,
 ) -> anyhow::Result<Option<(Link, Reporting)>> {
     let Some(to) = &settings.autoscaler else { return Ok(None) };
-    let tls = to.authorities.as_deref().map(|path| trust(path, &to.server)).transpose()?;
+    let tls = to.trust.as_ref().map(|trust| tls(trust, &to.server)).transpose()?;
     let (link, said, driver) = link::open(LinkSettings {
         server: to.server.clone(),
         tls,
         reporter: Reporter::Pod(to.pod.clone()),
-        workload: Some(to.workload.clone()),
+        workload: to.workload.clone(),
         address: to.address,
         clock: front.clock(),
         network: Network::Tcp,
@@ -128,10 +127,18 @@ fn reporting(
     Ok(Some((link, Reporting { reports: Arc::new(reports), said, driver: Box::pin(driver) })))
 }
 
-fn trust(authorities: &Path, server: &str) -> anyhow::Result<Tls> {
-    let path = authorities.display();
-    let pem = std::fs::read(authorities).with_context(|| format!("cannot read {path}"))?;
-    Tls::trusting(&pem, server).with_context(|| format!("cannot use {path}"))
+fn tls(trust: &Trust, server: &str) -> anyhow::Result<Tls> {
+    let tls = match &trust.authorities {
+        Authorities::File(path) => {
+            let pem = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            Tls::trusting(&pem, server).with_context(|| format!("cannot use {}", path.display()))?
+        }
+        Authorities::Pem(pem) => Tls::trusting(pem.as_bytes(), server).context("cannot use ROUSE_LINK_CA_PEM")?,
+    };
+    Ok(match &trust.token {
+        Some(token) => tls.introduced_by(token.clone()),
+        None => tls,
+    })
 }
 
 /// Keeps the Link and all that goes over it, for as long as the pod lives.

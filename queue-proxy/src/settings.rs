@@ -11,29 +11,35 @@
 //! | `SERVING_READINESS_PROBE` | the app's readiness probe, as JSON | TCP to the app |
 //! | `SERVING_LOGGING_LEVEL` | `error`, `warn`, `info`, `debug`, `trace` | `info` |
 //! | `SERVING_NAMESPACE`, `SERVING_POD` | told in every log line | |
-//! | `ROUSE_LISTEN_ADDRESS` | address to serve on | `0.0.0.0` |
+//! | `ROUSE_LISTEN_ADDRESS` | address to serve on | `0.0.0.0`, or `::` if the pod's own address is one of IPv6 |
 //! | `ROUSE_ADMIN_PORT` | port of `/wait-for-drain`, `/healthz` and `/metrics` | 8022 |
 //! | `ROUSE_METRICS_PORT` | port of `/metrics` | 9091 |
 //! | `ROUSE_USER_HOST` | address of the app | `127.0.0.1` |
 //! | `ROUSE_USER_PROTOCOL` | `http1` or `h2c` | `http1` |
 //! | `ROUSE_DRAIN_QUIET` | seconds that a draining pod serves on after the last new client | 10 |
 //! | `ROUSE_AUTOSCALER` | `host:port` of the autoscaler that is told of the pod's load | none: nobody is |
-//! | `ROUSE_WORKLOAD` | the pod's workload, `NAMESPACE/KIND/NAME` | required with an autoscaler |
+//! | `ROUSE_WORKLOAD` | the pod's workload, `NAMESPACE/KIND/NAME` | required with an autoscaler; with a token, it says |
 //! | `ROUSE_POD` | the pod's name, for the autoscaler | `SERVING_POD` |
+//! | `ROUSE_POD_UID` | not used here: for `ROUSE_POD=$(SERVING_POD).$(ROUSE_POD_UID)` | |
 //! | `ROUSE_POD_ADDRESS` | `IP` or `IP:PORT` where others reach this queue-proxy | where it listens |
 //! | `ROUSE_LINK_CA` | file of the authorities (PEM) that sign for the autoscaler; with it the Link is TLS | none: plain |
+//! | `ROUSE_LINK_CA_PEM` | those authorities themselves, in place of their file | |
+//! | `ROUSE_LINK_TOKEN` | file of the token that shows who the pod is; read at each connection, and needs TLS | none |
 //!
 //! Knative's other variables are accepted and not used. An unknown `ROUSE_*` is an error: it is a typing mistake.
 
+mod autoscaler;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
-use config::{PodId, Protocol, Serving, WorkloadId, bounds};
+use config::{Protocol, Serving, bounds};
 use tracing::Level;
+
+pub use autoscaler::{Authorities, Autoscaler, Trust};
 
 use crate::probe_json;
 
@@ -60,21 +66,6 @@ pub struct Settings {
     pub autoscaler: Option<Autoscaler>,
 }
 
-/// Whom the queue-proxy reports to, and as whom.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Autoscaler {
-    /// `host:port`.
-    pub server: String,
-    /// The authorities (PEM) that sign for it.
-    pub authorities: Option<PathBuf>,
-    /// The pod's workload.
-    pub workload: WorkloadId,
-    /// The pod.
-    pub pod: PodId,
-    /// Where others reach this queue-proxy.
-    pub address: SocketAddr,
-}
-
 /// Reads variables, remembers what is wrong with them.
 struct Reader {
     variables: BTreeMap<String, String>,
@@ -96,7 +87,7 @@ impl Settings {
 
 impl Reader {
     fn settings(&mut self) -> Settings {
-        let address = self.or("ROUSE_LISTEN_ADDRESS", IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let address = self.or("ROUSE_LISTEN_ADDRESS", self.everywhere());
         let host = self.or("ROUSE_USER_HOST", IpAddr::V4(Ipv4Addr::LOCALHOST));
         let listen = SocketAddr::new(address, self.port("QUEUE_SERVING_PORT", None));
         Settings {
@@ -112,40 +103,11 @@ impl Reader {
         }
     }
 
-    fn autoscaler(&mut self, listen: SocketAddr) -> Option<Autoscaler> {
-        let server = self.text("ROUSE_AUTOSCALER");
-        if server.is_empty() {
-            return None;
-        }
-        let has_port =
-            server.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-        if !has_port {
-            self.problems.push(format!("ROUSE_AUTOSCALER={server}: not HOST:PORT"));
-        }
-        let workload = self.get("ROUSE_WORKLOAD");
-        if self.text("ROUSE_WORKLOAD").is_empty() {
-            self.problems.push("ROUSE_WORKLOAD: required with ROUSE_AUTOSCALER".to_owned());
-        }
-        let names = ["ROUSE_POD", "SERVING_POD"].map(|name| self.text(name));
-        let pod = names.iter().find(|name| !name.is_empty());
-        if pod.is_none() {
-            self.problems.push("ROUSE_POD: required with ROUSE_AUTOSCALER".to_owned());
-        }
-        let authorities = Some(self.text("ROUSE_LINK_CA")).filter(|path| !path.is_empty()).map(PathBuf::from);
-        Some(Autoscaler {
-            server,
-            authorities,
-            address: self.pod_address(listen),
-            workload: workload?,
-            pod: PodId::new(pod?),
-        })
-    }
-
-    fn pod_address(&mut self, listen: SocketAddr) -> SocketAddr {
-        let text = self.text("ROUSE_POD_ADDRESS");
-        match text.parse::<IpAddr>() {
-            Ok(ip) => SocketAddr::new(ip, listen.port()),
-            Err(_) => self.or("ROUSE_POD_ADDRESS", listen),
+    /// All addresses of the machine, of the family that the pod has.
+    fn everywhere(&self) -> IpAddr {
+        match self.pod_ip() {
+            Some(IpAddr::V6(_)) => Ipv6Addr::UNSPECIFIED.into(),
+            _ => Ipv4Addr::UNSPECIFIED.into(),
         }
     }
 
@@ -231,7 +193,7 @@ impl Reader {
     }
 
     fn refuse_unknown(&mut self) {
-        const KNOWN: [&str; 11] = [
+        const KNOWN: [&str; 14] = [
             "ROUSE_LISTEN_ADDRESS",
             "ROUSE_ADMIN_PORT",
             "ROUSE_METRICS_PORT",
@@ -241,8 +203,11 @@ impl Reader {
             "ROUSE_AUTOSCALER",
             "ROUSE_WORKLOAD",
             "ROUSE_POD",
+            "ROUSE_POD_UID",
             "ROUSE_POD_ADDRESS",
             "ROUSE_LINK_CA",
+            "ROUSE_LINK_CA_PEM",
+            "ROUSE_LINK_TOKEN",
         ];
         let unknown =
             self.variables.keys().filter(|name| name.starts_with("ROUSE_") && !KNOWN.contains(&name.as_str()));

@@ -90,7 +90,8 @@ impl Fleet {
     pub(crate) fn say_hello_as(&mut self, reporter: Reporter, incarnation: u64) {
         let workload = matches!(reporter, Reporter::Pod(_)).then(|| self.workload.id.clone());
         let address = ([10, 0, 0, 1], 8012).into();
-        self.engine.up(self.now, Up::Hello { reporter, incarnation, workload, address, at: self.now });
+        let hello = Up::Hello { reporter, incarnation, workload, address, at: self.now, token: None };
+        self.engine.up(self.now, hello);
         self.obey();
     }
 

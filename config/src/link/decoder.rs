@@ -7,7 +7,7 @@ use prost::Message;
 use super::convert::{mode, reporter, state};
 use super::names::{Own, Told};
 use super::wire::{DownFrame, DownKind, UpFrame, UpKind};
-use super::{Down, Reporter, Up, WireError, wire};
+use super::{Down, Reporter, Token, TokenError, Up, WireError, wire};
 use crate::{PodId, Time, bounds};
 
 /// Bytes of a frame's length.
@@ -139,7 +139,12 @@ fn hello(names: &mut Told, hello: wire::Hello) -> Result<Option<Up>, WireError> 
     let workload = hello.workload.map(wire::Workload::id);
     names.introduce(Own { reporter: reporter.clone(), workload: workload.clone() })?;
     let at = Time::from_nanos(hello.at);
-    Ok(Some(Up::Hello { reporter, incarnation: hello.incarnation, workload, address, at }))
+    let token = match hello.token.as_deref().map(Token::new) {
+        None | Some(Err(TokenError::Empty)) => None,
+        Some(Err(TokenError::TooLong(bytes))) => return Err(WireError::LongToken(bytes)),
+        Some(Ok(token)) => Some(token),
+    };
+    Ok(Some(Up::Hello { reporter, incarnation: hello.incarnation, workload, address, at, token }))
 }
 
 fn declare(names: &mut Told, name: wire::Name) -> Result<(), WireError> {

@@ -32,7 +32,7 @@ impl Encoder {
     /// [`TooLong`] when names in it are longer than [`bounds::LINK_NAME_BYTES`].
     pub fn up(&mut self, frame: &Up, out: &mut Vec<u8>) -> Result<(), TooLong> {
         let kind = match frame {
-            Up::Hello { reporter, incarnation, workload, address, at } => {
+            Up::Hello { reporter, incarnation, workload, address, at, token } => {
                 short(reporter, workload.as_ref()).map_err(TooLong)?;
                 self.names.own = Some(Own { reporter: reporter.clone(), workload: workload.clone() });
                 let (pod, activator) = speaker(reporter);
@@ -43,6 +43,7 @@ impl Encoder {
                     workload: workload.as_ref().map(wire::Workload::of),
                     address: address.to_string(),
                     at: at.as_nanos(),
+                    token: token.as_ref().map(|token| token.secret().to_owned()),
                 })
             }
             Up::State { pod, state } => wire::UpKind::State(self.state(pod, *state)),

@@ -8,6 +8,7 @@ mod convert;
 mod decoder;
 mod encoder;
 mod names;
+mod token;
 mod wire;
 
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 pub use decoder::Decoder;
 pub use encoder::{Encoder, TooLong};
+pub use token::{Token, TokenError};
 
 use crate::{Failure, Mode, Pod, PodId, PodState, Report, Serving, Time, WorkloadId};
 
@@ -40,6 +42,9 @@ pub enum WireError {
     /// Names are longer than [`crate::bounds::LINK_NAME_BYTES`].
     #[error("names of {0} bytes")]
     LongName(usize),
+    /// The token of its `Hello` is longer than [`crate::bounds::LINK_TOKEN_BYTES`].
+    #[error("a token of {0} bytes")]
+    LongToken(usize),
 }
 
 /// Who reports.
@@ -61,12 +66,15 @@ pub enum Up {
         /// Drawn once by each process, so that a reporter that came back is told from one that was restarted: the
         /// numbers of its reports start anew.
         incarnation: u64,
-        /// The workload it serves; an activator serves all.
+        /// The workload it serves; an activator serves all. A pod that does not know leaves it to the autoscaler, which
+        /// names it in [`Down::Settings`].
         workload: Option<WorkloadId>,
         /// Where it serves.
         address: SocketAddr,
         /// What time it is there: clocks differ between machines.
         at: Time,
+        /// Shows that it is who it says.
+        token: Option<Token>,
     },
     /// How the pod is, by its own probe and drain. Said after `Hello` and at each change.
     State {
@@ -117,7 +125,7 @@ pub enum Down {
         /// The last report's number.
         seq: u64,
     },
-    /// How the workload is to be served and reported from now on.
+    /// How the workload is to be served and reported from now on. A pod whose `Hello` named no workload serves this one.
     Settings {
         /// Whose settings.
         workload: WorkloadId,

@@ -4,6 +4,8 @@
 //! Before each frame goes its length, as four bytes, the most significant first. Times are nanoseconds since 1970,
 //! durations are nanoseconds.
 
+use std::fmt;
+
 use prost::{Message, Oneof};
 
 /// A frame from a reporter.
@@ -31,6 +33,7 @@ pub(super) enum UpKind {
 
 /// One of `pod` and `activator` says who speaks.
 #[derive(Clone, PartialEq, Message)]
+#[prost(skip_debug)]
 pub(super) struct Hello {
     #[prost(string, optional, tag = "1")]
     pub(super) pod: Option<String>,
@@ -44,6 +47,15 @@ pub(super) struct Hello {
     pub(super) address: String,
     #[prost(fixed64, tag = "6")]
     pub(super) at: u64,
+    #[prost(string, optional, tag = "7")]
+    pub(super) token: Option<String>,
+}
+
+/// Without the token, which is a secret.
+impl fmt::Debug for Hello {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hello").field("pod", &self.pod).field("activator", &self.activator).finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, PartialEq, Message)]

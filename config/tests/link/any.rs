@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use config::link::{Down, Reporter, Up};
+use config::link::{Down, Reporter, Token, Up};
 use config::{Failure, Mode, Pod, PodId, PodState, Probe, ProbeKind, Protocol, Report, Serving, Time, WorkloadId};
 use proptest::prelude::*;
 
@@ -39,6 +39,10 @@ fn duration() -> impl Strategy<Value = Duration> {
     any::<u64>().prop_map(Duration::from_nanos)
 }
 
+fn token() -> impl Strategy<Value = Token> {
+    "[a-z.]{1,40}".prop_map(|text| Token::new(&text).unwrap())
+}
+
 fn report() -> impl Strategy<Value = Report> {
     let numbers = (any::<[u64; 3]>(), any::<[u32; 5]>());
     (numbers, time(), time()).prop_map(|(([seq, concurrency_ns, arrived], counts), from, to)| {
@@ -48,10 +52,10 @@ fn report() -> impl Strategy<Value = Report> {
 }
 
 pub(crate) fn up() -> impl Strategy<Value = Up> {
-    let hello = (reporter(), any::<u64>(), prop::option::of(workload()), address(), time());
+    let hello = (reporter(), any::<u64>(), prop::option::of(workload()), address(), time(), prop::option::of(token()));
     prop_oneof![
-        1 => hello.prop_map(|(reporter, incarnation, workload, address, at)| {
-            Up::Hello { reporter, incarnation, workload, address, at }
+        1 => hello.prop_map(|(reporter, incarnation, workload, address, at, token)| {
+            Up::Hello { reporter, incarnation, workload, address, at, token }
         }),
         1 => (pod_id(), state()).prop_map(|(pod, state)| Up::State { pod, state }),
         1 => time().prop_map(|at| Up::Heartbeat { at }),

@@ -49,7 +49,8 @@ fn hello() -> (Up, Reporter, WorkloadId) {
     let address = ([10, 0, 0, 7], 8012).into();
     let at = Time::from_nanos(1_750_000_000_000_000_000);
     let own = Some(WorkloadId::clone(&workload));
-    (Up::Hello { reporter: reporter.clone(), incarnation: 7, workload: own, address, at }, reporter, workload)
+    let hello = Up::Hello { reporter: reporter.clone(), incarnation: 7, workload: own, address, at, token: None };
+    (hello, reporter, workload)
 }
 
 #[test]

@@ -105,6 +105,7 @@ fn an_older_reporter_says_less() {
         workload: None,
         address: ([10, 0, 0, 7], 80).into(),
         at: Time::ZERO,
+        token: None,
     };
     assert_eq!(decoder.next_up(), Ok(Some(hello)));
     // Without a name for who is ready it is the one that speaks.
@@ -161,6 +162,7 @@ fn a_report_that_says_nothing_is_of_the_reporters_own_workload() {
         workload: Some(workload.clone()),
         address: ([10, 0, 0, 7], 80).into(),
         at: Time::ZERO,
+        token: None,
     };
     Encoder::new().up(&hello, &mut bytes).unwrap();
     decoder.feed(&bytes);

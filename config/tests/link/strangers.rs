@@ -88,3 +88,25 @@ fn a_report_of_a_number_that_nobody_declared_is_refused() {
     decoder.feed(&bytes[last..]);
     assert_eq!(decoder.next_up(), Err(WireError::Undeclared(1)), "after the last word nothing stands for it");
 }
+
+/// A Hello with a token of so many bytes.
+fn hello_with_token(bytes: usize) -> Vec<u8> {
+    let mut hello = Vec::new();
+    for (tag, text) in [(1, "p".to_owned()), (5, "10.0.0.7:80".to_owned()), (7, "s".repeat(bytes))] {
+        prost::encoding::string::encode(tag, &text, &mut hello);
+    }
+    let mut frame = Vec::new();
+    prost::encoding::bytes::encode(1, &hello, &mut frame);
+    [&(frame.len() as u32).to_be_bytes()[..], &frame].concat()
+}
+
+#[test]
+fn a_token_that_is_too_long_is_refused_and_none_is_ever_printed() {
+    let bytes = bounds::LINK_TOKEN_BYTES;
+    let mut decoder = Decoder::new();
+    decoder.feed(&hello_with_token(bytes));
+    let hello = decoder.next_up().unwrap().expect("a Hello");
+    assert!(matches!(&hello, Up::Hello { token: Some(token), .. } if token.secret().len() == bytes));
+    assert!(!format!("{hello:?}").contains("sss"), "{hello:?}");
+    assert_eq!(exhaust(&hello_with_token(bytes + 1))[0], Some(WireError::LongToken(bytes + 1)));
+}

@@ -99,6 +99,7 @@ impl Stream {
             workload,
             address: world::address(number),
             at,
+            token: None,
         };
         encoder.up(&said, &mut hello)?;
         if let Reporter::Pod(pod) = &speaker.reporter {

@@ -40,6 +40,8 @@ pub struct ActivatorOptions {
     pub name: String,
     /// Who signs the autoscaler's certificate; without it the Link is plain.
     pub link_ca: Option<PathBuf>,
+    /// The file of the token that shows who it is; only with `link_ca`, for it goes over nothing but TLS.
+    pub link_token: Option<PathBuf>,
     /// How long after the last new connection another one may still come once it is told to end.
     pub drain_quiet: Duration,
 }
@@ -117,5 +119,8 @@ fn tls(options: &ActivatorOptions) -> anyhow::Result<Option<Tls>> {
     let Some(path) = &options.link_ca else { return Ok(None) };
     let pem = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let tls = Tls::trusting(&pem, &options.autoscaler).with_context(|| path.display().to_string())?;
-    Ok(Some(tls))
+    Ok(Some(match &options.link_token {
+        Some(token) => tls.introduced_by(token.clone()),
+        None => tls,
+    }))
 }

@@ -79,6 +79,7 @@ fn happen(clock: Clock) {
     super::kube_write("scale", true);
     super::links(1);
     metrics::counter!(super::LINKS_LOST).increment(1);
+    metrics::counter!(super::LINKS_REFUSED, "reason" => "expired").increment(1);
     metrics::counter!(super::REPORTS_DROPPED).increment(1);
     metrics::counter!(super::SPANS_DROPPED).increment(1);
     let start = EngineSettings {

@@ -3,5 +3,6 @@
 //! No custom resource is needed. What must survive a restart is in the cluster; all else is rebuilt from watches and
 //! from what reporters say.
 
+pub mod identity;
 pub mod names;
 pub mod writes;

@@ -12,10 +12,12 @@ use parking_lot::Mutex;
 use queue_proxy::Clock;
 use tokio::sync::Notify;
 
+use super::identity::Proof;
 use super::known::Known;
 use super::outlet::Outlet;
 use super::reporters::{LastSeq, LinkNumber};
 use super::standing::Standing;
+use super::unwelcome::Unwelcome;
 use crate::fronts::Fronts;
 
 /// The autoscaler's side of all Links.
@@ -41,6 +43,8 @@ pub(crate) struct Hello {
     pub(crate) incarnation: u64,
     pub(crate) workload: Option<WorkloadId>,
     pub(crate) address: SocketAddr,
+    /// That it is who it says.
+    pub(crate) proof: Proof,
 }
 
 /// A reporter's place at the hub.
@@ -53,17 +57,6 @@ pub(crate) struct Seat {
     pub(crate) last_seq: LastSeq,
     /// Whether what it reports counts: what a pod reports does not before the platform names it.
     pub(crate) counts: Arc<AtomicBool>,
-}
-
-/// Why a reporter is not served.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Unwelcome {
-    #[error("there are as many links as there may be")]
-    TooMany,
-    #[error("a pod that does not say which workload it serves")]
-    NoWorkload,
-    #[error("there is no workload {0}")]
-    UnknownWorkload(WorkloadId),
 }
 
 impl Hub {
@@ -88,15 +81,13 @@ impl Hub {
     pub(crate) fn open(&self, hello: Hello, outlet: &Arc<Outlet>) -> Result<Seat, Unwelcome> {
         let now = self.clock.now();
         let mut known = self.known.lock();
+        let workload = match &hello.reporter {
+            Reporter::Activator(_) => None,
+            Reporter::Pod(id) => Some(known.served_by(now, id, hello.workload, &hello.proof)?),
+        };
         if !known.reporters.admits(&hello.reporter) {
             return Err(Unwelcome::TooMany);
         }
-        let workload = match (&hello.reporter, hello.workload) {
-            (Reporter::Activator(_), _) => None,
-            (Reporter::Pod(_), None) => return Err(Unwelcome::NoWorkload),
-            (Reporter::Pod(_), Some(id)) if known.knows(&id) => Some(id),
-            (Reporter::Pod(_), Some(id)) => return Err(Unwelcome::UnknownWorkload(id)),
-        };
         let number = known.next_number();
         let met = known.reporters.open(&hello.reporter, hello.incarnation, number, Arc::clone(outlet));
         outlet.push(Down::Welcome { incarnation: self.incarnation, heartbeat: bounds::LINK_HEARTBEAT });

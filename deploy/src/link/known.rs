@@ -7,9 +7,12 @@ use std::sync::atomic::AtomicBool;
 use config::link::{Down, Reporter};
 use config::{Failure, Pod, PodId, PodState, Time, Workload, WorkloadId};
 
+use super::gone::Gone;
+use super::identity::Proof;
 use super::readers::Readers;
 use super::reporters::{LinkNumber, Reporters};
 use super::standing::Standing;
+use super::unwelcome::Unwelcome;
 
 /// All that a hub knows, under its one lock.
 #[derive(Debug, Default)]
@@ -17,6 +20,7 @@ pub(crate) struct Known {
     workloads: BTreeMap<WorkloadId, Served>,
     /// Those that the platform names, and those that are linked.
     pods: HashMap<PodId, Standing>,
+    gone: Gone,
     pub(crate) reporters: Reporters,
     pub(crate) readers: Readers,
     next: LinkNumber,
@@ -67,6 +71,29 @@ impl Known {
         self.workloads.contains_key(id)
     }
 
+    /// The workload that a pod serves, by what the platform says of it and by what it says and shows itself.
+    pub(crate) fn served_by(
+        &self,
+        now: Time,
+        id: &PodId,
+        says: Option<WorkloadId>,
+        proof: &Proof,
+    ) -> Result<WorkloadId, Unwelcome> {
+        if matches!(proof, Proof::Namespace(_)) && self.gone.contains(now, id) {
+            return Err(Unwelcome::Gone);
+        }
+        let named = self.pods.get(id).and_then(Standing::named);
+        let workload = match (named.map(|pod| &pod.workload), says) {
+            (Some(is), Some(says)) if *is != says => return Err(Unwelcome::OtherWorkload { says, is: is.clone() }),
+            (Some(is), _) => is.clone(),
+            (None, Some(says)) if self.knows(&says) => says,
+            (None, Some(says)) => return Err(Unwelcome::UnknownWorkload(says)),
+            (None, None) => return Err(Unwelcome::Unnamed),
+        };
+        proof.does_for(named, &workload)?;
+        Ok(workload)
+    }
+
     pub(crate) fn is_seated(&self, number: LinkNumber, reporter: &Reporter) -> bool {
         self.reporters.is_seated(number, reporter)
     }
@@ -115,10 +142,22 @@ impl Known {
             // Said whether or not activators were told of it here: they may know it from before.
             self.tell(now, &workload, pod.clone());
             self.change_known_pod(now, &id, |standing| standing.name(pod.clone()));
+            if pod.has_queue_proxy {
+                self.gone.add(now, id);
+            }
             return Some(pod);
         }
+        self.gone.remove(&id);
+        self.part(now, &id, &workload);
         self.change_pod(now, &id, &workload, |standing| standing.name(pod));
         self.believed(&id)
+    }
+
+    /// A pod of `workload` that was taken in as another's is forgotten there, and comes again.
+    fn part(&mut self, now: Time, id: &PodId, workload: &WorkloadId) {
+        if self.pods.get(id).is_some_and(|standing| standing.workload() != workload) {
+            self.change_known_pod(now, id, Standing::forget);
+        }
     }
 
     /// Changes what is known of a pod, which may be new; whether something else is to be believed now.

@@ -2,17 +2,21 @@
 //! processes [`LinkServer`] keeps a stream to each reporter, and the [`Hub`] knows who is linked and what each must know.
 
 mod down;
+mod gone;
 mod hub;
+mod identity;
 mod known;
 mod missed;
 mod outlet;
 mod readers;
+mod refusals;
 mod reporters;
 mod server;
 mod session;
 mod skew;
 mod standing;
 pub mod tls;
+mod unwelcome;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +28,7 @@ use queue_proxy::Clock;
 use tokio::sync::mpsc;
 
 pub use hub::Hub;
+pub use identity::{Identity, OwnPods};
 pub use server::LinkServer;
 
 /// What the driver hears of reporters.

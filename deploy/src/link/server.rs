@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,8 +30,10 @@ use tracing::{debug, warn};
 use super::Heard;
 use super::down::DownBody;
 use super::hub::Hub;
+use super::identity::Identity;
 use super::outlet::Outlet;
-use super::session::{Over, SILENCE, Session};
+use super::refusals::Refusals;
+use super::session::{Caller, Over, SILENCE, Session};
 use crate::exposition;
 
 /// Bytes that a reporter may send before they are taken in: its reports of a minute, a few dozen at a time.
@@ -53,6 +56,8 @@ pub struct LinkServer {
     clock: Clock,
     frames: mpsc::Sender<Heard>,
     tls: Option<TlsAcceptor>,
+    identity: Identity,
+    refusals: Refusals,
     http: http2::Builder<TokioExecutor>,
 }
 
@@ -62,8 +67,14 @@ type Answer = Response<Either<DownBody, Empty<Bytes>>>;
 type Opened = Mutex<Option<oneshot::Sender<(Incoming, Arc<Outlet>)>>>;
 
 impl LinkServer {
-    /// A server that passes what reporters say to `frames`; plain without `tls`.
-    pub fn new(hub: Arc<Hub>, clock: Clock, frames: mpsc::Sender<Heard>, tls: Option<TlsAcceptor>) -> Arc<LinkServer> {
+    /// A server that passes what reporters say to `frames`, if they show by `identity` who they are; plain without `tls`.
+    pub fn new(
+        hub: Arc<Hub>,
+        clock: Clock,
+        frames: mpsc::Sender<Heard>,
+        tls: Option<TlsAcceptor>,
+        identity: Identity,
+    ) -> Arc<LinkServer> {
         let mut http = http2::Builder::new(TokioExecutor::new());
         http.timer(TokioTimer::new())
             .max_concurrent_streams(2) // one is enough; a second is told so
@@ -71,7 +82,7 @@ impl LinkServer {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buf_size(bounds::H2_SEND_BUFFER)
             .max_header_list_size(bounds::HEADER_BYTES as u32);
-        Arc::new(LinkServer { hub, clock, frames, tls, http })
+        Arc::new(LinkServer { hub, clock, frames, tls, identity, refusals: Refusals::default(), http })
     }
 
     /// Accepts connections and serves them until it is dropped, which ends them all.
@@ -80,7 +91,7 @@ impl LinkServer {
         loop {
             tokio::select! {
                 accepted = listener.accept(), if connections.len() < bounds::LINKS => match accepted {
-                    Ok((stream, _)) => drop(connections.spawn(Arc::clone(&self).accept(stream))),
+                    Ok((stream, peer)) => drop(connections.spawn(Arc::clone(&self).accept(stream, peer.ip()))),
                     Err(error) => {
                         warn!("cannot accept a reporter's connection: {error}");
                         sleep(ACCEPT_PAUSE).await;
@@ -109,27 +120,27 @@ impl LinkServer {
         }
     }
 
-    async fn accept(self: Arc<LinkServer>, stream: TcpStream) {
+    async fn accept(self: Arc<LinkServer>, stream: TcpStream, peer: IpAddr) {
         drop(stream.set_nodelay(true)); // a socket that is gone fails by itself
         match &self.tls {
-            None => self.serve(stream).await,
+            None => self.serve(stream, peer).await,
             Some(tls) => match timeout(SILENCE, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.serve(stream).await,
+                Ok(Ok(stream)) => self.serve(stream, peer).await,
                 Ok(Err(error)) => debug!("a reporter's TLS failed: {error}"),
                 Err(_) => debug!("a reporter's TLS took too long"),
             },
         }
     }
 
-    /// Serves one connection, TLS or not, until its Link is over.
-    pub async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+    /// Serves one connection, TLS or not, of somebody at `peer`, until its Link is over.
+    pub async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, peer: IpAddr) {
         let (sender, opened) = oneshot::channel();
         let first = Arc::new(Mutex::new(Some(sender)));
         let service = service_fn(move |request| answer(Arc::clone(&first), request));
         let mut http = pin!(self.http.serve_connection(TokioIo::new(stream), service));
         let link = async {
             match timeout(SILENCE, opened).await {
-                Ok(Ok((said, outlet))) => self.link(said, outlet).await,
+                Ok(Ok((said, outlet))) => self.link(said, outlet, peer).await,
                 Ok(Err(_)) | Err(_) => debug!("a connection that is no Link"),
             }
         };
@@ -143,13 +154,15 @@ impl LinkServer {
         }
     }
 
-    async fn link(&self, said: Incoming, outlet: Arc<Outlet>) {
-        let mut session = Session::new(Arc::clone(&self.hub), self.clock, self.frames.clone(), Arc::clone(&outlet));
+    async fn link(&self, said: Incoming, outlet: Arc<Outlet>, peer: IpAddr) {
+        let caller = Caller { identity: self.identity.clone(), peer };
+        let (hub, frames) = (Arc::clone(&self.hub), self.frames.clone());
+        let mut session = Session::new(hub, self.clock, frames, caller, Arc::clone(&outlet));
         let over = session.read(said).await;
         outlet.close();
         match &over {
             Over::Closed | Over::Broken(_) | Over::Ended | Over::NobodyListens => debug!("a Link is over: {over}"),
-            Over::Unwelcome(why) => debug!("a reporter is not served: {why}"),
+            Over::Unwelcome(who, why) => self.refusals.note(who, why),
             Over::Silent | Over::NotALink(_) | Over::Unintroduced => warn!("a Link is cut off: {over}"),
         }
     }

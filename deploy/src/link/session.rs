@@ -1,11 +1,12 @@
 //! One link, as long as it lives: what the reporter says.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use config::bounds;
-use config::link::{Decoder, Reporter, Up, WireError};
+use config::link::{Decoder, Reporter, Token, Up, WireError};
+use config::{WorkloadId, bounds};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use metrics::counter;
@@ -14,9 +15,11 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::Heard;
-use super::hub::{Hello, Hub, Seat, Unwelcome};
+use super::hub::{Hello, Hub, Seat};
+use super::identity::Identity;
 use super::outlet::Outlet;
 use super::skew::Skew;
+use super::unwelcome::Unwelcome;
 use crate::exposition;
 
 /// How long a reporter may say nothing. Also how long a connection may take to say its first word.
@@ -28,10 +31,20 @@ pub(crate) struct Session {
     hub: Arc<Hub>,
     clock: Clock,
     frames: mpsc::Sender<Heard>,
+    caller: Caller,
     outlet: Arc<Outlet>,
     decoder: Decoder,
     skew: Skew,
     seat: Option<Seat>,
+}
+
+/// Who is at the other end, as far as that is known before it speaks.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// How it shows who it is.
+    pub(crate) identity: Identity,
+    /// Where it connects from.
+    pub(crate) peer: IpAddr,
 }
 
 /// Why a link is over.
@@ -48,7 +61,7 @@ pub(crate) enum Over {
     #[error("its first word was not who speaks, or its second was")]
     Unintroduced,
     #[error("it is not served")]
-    Unwelcome(#[from] Unwelcome),
+    Unwelcome(Reporter, #[source] Unwelcome),
     #[error("it was ended here")]
     Ended,
     #[error("the autoscaler ends")]
@@ -56,8 +69,14 @@ pub(crate) enum Over {
 }
 
 impl Session {
-    pub(crate) fn new(hub: Arc<Hub>, clock: Clock, frames: mpsc::Sender<Heard>, outlet: Arc<Outlet>) -> Session {
-        Session { hub, clock, frames, outlet, decoder: Decoder::new(), skew: Skew::default(), seat: None }
+    pub(crate) fn new(
+        hub: Arc<Hub>,
+        clock: Clock,
+        frames: mpsc::Sender<Heard>,
+        caller: Caller,
+        outlet: Arc<Outlet>,
+    ) -> Session {
+        Session { hub, clock, frames, caller, outlet, decoder: Decoder::new(), skew: Skew::default(), seat: None }
     }
 
     /// Reads until the link is over. While the driver is behind, nothing is read.
@@ -115,15 +134,23 @@ impl Session {
 
     async fn hear(&mut self, frame: Up) -> Result<(), Over> {
         match (frame, &self.seat) {
-            (Up::Hello { reporter, incarnation, workload, address, at }, None) => {
+            (Up::Hello { reporter, incarnation, workload, address, at, token }, None) => {
                 self.skew.hear(at, self.clock.now());
-                let hello = Hello { reporter: reporter.clone(), incarnation, workload: workload.clone(), address };
-                self.seat = Some(self.hub.open(hello, &self.outlet)?);
-                self.pass(Heard::Up(Up::Hello { reporter: reporter.clone(), incarnation, workload, address, at }))
-                    .await?;
-                match reporter {
-                    Reporter::Pod(id) => self.pass(Heard::Pod(id)).await,
-                    Reporter::Activator(_) => Ok(()),
+                let who = reporter.clone();
+                let introduced = self.introduce(reporter, incarnation, (workload, address), token).await;
+                let seat = introduced.map_err(|why| Over::Unwelcome(who, why))?;
+                let (reporter, workload) = (seat.reporter.clone(), seat.workload.clone());
+                self.seat = Some(seat);
+                let pod = match &reporter {
+                    Reporter::Pod(id) => Some(Heard::Pod(id.clone())),
+                    Reporter::Activator(_) => None,
+                };
+                // The token is nobody's business from here on.
+                let hello = Up::Hello { reporter, incarnation, workload, address, at, token: None };
+                self.pass(Heard::Up(hello)).await?;
+                match pod {
+                    Some(pod) => self.pass(pod).await,
+                    None => Ok(()),
                 }
             }
             (Up::Hello { .. }, Some(_)) | (_, None) => Err(Over::Unintroduced),
@@ -157,6 +184,18 @@ impl Session {
                 Ok(())
             }
         }
+    }
+
+    /// Gives a reporter its seat if it is who it says.
+    async fn introduce(
+        &self,
+        reporter: Reporter,
+        incarnation: u64,
+        (workload, address): (Option<WorkloadId>, SocketAddr),
+        token: Option<Token>,
+    ) -> Result<Seat, Unwelcome> {
+        let proof = self.caller.identity.ask(&reporter, token.as_ref(), self.caller.peer).await?;
+        self.hub.open(Hello { reporter, incarnation, workload, address, proof }, &self.outlet)
     }
 
     async fn pass(&self, heard: Heard) -> Result<(), Over> {

@@ -35,10 +35,23 @@ impl Standing {
         &self.workload
     }
 
+    /// The pod as the platform names it, if it does.
+    pub(crate) fn named(&self) -> Option<&Pod> {
+        self.platform.as_ref()
+    }
+
     /// Takes in what the platform says.
     pub(crate) fn name(&mut self, pod: Pod) {
         self.counts.store(true, Ordering::Relaxed);
         self.platform = (pod.state != PodState::Gone).then_some(pod);
+    }
+
+    /// All that was said of it is void.
+    pub(crate) fn forget(&mut self) {
+        self.platform = None;
+        if let Some(outlet) = self.outlet.take() {
+            outlet.close();
+        }
     }
 
     /// Its queue-proxy speaks; with a new incarnation it has yet to say how it is.

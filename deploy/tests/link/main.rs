@@ -3,6 +3,9 @@
 mod every_report_counts_once;
 mod nothing_is_taken_for_gone_after_a_restart;
 mod pods_are_as_they_say;
+#[path = "../../src/kubernetes/identity/signer.rs"]
+mod signer;
 mod slow_and_strange;
 mod tls;
+mod who_speaks;
 mod world;

@@ -113,7 +113,7 @@ fn listen(autoscaler: &mut Autoscaler, network: &MemoryNetwork) {
         let mut links = JoinSet::new();
         while let Some(stream) = port.recv().await {
             let server = Arc::clone(&server);
-            links.spawn(async move { server.serve(stream).await });
+            links.spawn(async move { server.serve(stream, address().ip()).await });
         }
     });
 }

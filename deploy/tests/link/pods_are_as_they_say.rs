@@ -131,7 +131,7 @@ async fn a_pod_of_no_workload_is_not_served_and_one_whose_workload_goes_is_let_g
         unreachable!("it is a Hello");
     };
     let workload = Some("nobody".parse().expect("a name"));
-    stranger.say(&Up::Hello { reporter, incarnation, workload, address, at }).await;
+    stranger.say(&Up::Hello { reporter, incarnation, workload, address, at, token: None }).await;
     assert_eq!(stranger.next().await, None);
     let mut pod = autoscaler.linked(of_pod("x"), 3).await;
     autoscaler.hub.workload_gone(&hello());

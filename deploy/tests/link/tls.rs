@@ -4,7 +4,7 @@ use std::time::Duration;
 use config::bounds;
 use config::link::Down;
 use deploy::link::tls::accepting;
-use deploy::link::{self, Hub, LinkServer};
+use deploy::link::{self, Hub, Identity, LinkServer};
 use queue_proxy::Clock;
 use queue_proxy::link::{LinkSettings, Tls};
 use queue_proxy::net::Network;
@@ -22,7 +22,7 @@ async fn first_word(trusts_another: bool) -> Option<Down> {
     let clock = Clock::wall();
     let (sender, _heard) = link::channel();
     let hub = Hub::new(clock, 1, bounds::SYNC_AFTER);
-    let server = LinkServer::new(hub, clock, sender, Some(tls));
+    let server = LinkServer::new(hub, clock, sender, Some(tls), Identity::None);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let at = listener.local_addr().expect("an address").to_string();
     let trusted = if trusts_another { certificate() } else { own };

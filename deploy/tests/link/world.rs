@@ -1,7 +1,7 @@
 //! A hub with its server, and reporters that say whatever a test wants.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use config::link::{CONTENT_TYPE, Decoder, Down, Encoder, PATH, Reporter, Up};
 use config::{Pod, PodId, PodState, Policy, Report, Serving, Time, Workload, WorkloadId, bounds};
 use deploy::fronts::Fronts;
-use deploy::link::{self, Heard, Hub, LinkServer};
+use deploy::link::{self, Heard, Hub, Identity, LinkServer};
 use futures_util::stream;
 use http::Request;
 use http_body::Frame;
@@ -38,10 +38,15 @@ pub(crate) struct Autoscaler {
 impl Autoscaler {
     /// One that knows the workload `hello`.
     pub(crate) fn start(incarnation: u64) -> Autoscaler {
+        Autoscaler::asking(incarnation, Identity::None)
+    }
+
+    /// The same, which asks reporters who they are.
+    pub(crate) fn asking(incarnation: u64, identity: Identity) -> Autoscaler {
         let clock = Clock::start();
         let hub = Hub::new(clock, incarnation, bounds::SYNC_AFTER);
         let (sender, heard) = link::channel();
-        let server = LinkServer::new(Arc::clone(&hub), clock, sender, None);
+        let server = LinkServer::new(Arc::clone(&hub), clock, sender, None, identity);
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&server).tend());
         hub.workload(&Arc::new(workload(hello())));
@@ -81,9 +86,14 @@ impl Autoscaler {
 
     /// A connection on which a Link was opened and nothing said yet.
     pub(crate) async fn connect(&mut self) -> Speaker {
+        self.connect_from(address().ip()).await
+    }
+
+    /// The same from elsewhere.
+    pub(crate) async fn connect_from(&mut self, peer: IpAddr) -> Speaker {
         let (ours, theirs) = tokio::io::duplex(64 << 10);
         let server = Arc::clone(&self.server);
-        self.tasks.spawn(async move { server.serve(theirs).await });
+        self.tasks.spawn(async move { server.serve(theirs, peer).await });
         let mut http = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
         http.initial_stream_window_size(WINDOW).initial_connection_window_size(16 * WINDOW);
         let handshake = http.handshake(TokioIo::new(ours)).await;
@@ -198,7 +208,7 @@ pub(crate) fn activator(name: &str) -> Reporter {
 
 pub(crate) fn hello_of(reporter: Reporter, incarnation: u64, at: Time) -> Up {
     let workload = matches!(reporter, Reporter::Pod(_)).then(hello);
-    Up::Hello { reporter, incarnation, workload, address: address(), at }
+    Up::Hello { reporter, incarnation, workload, address: address(), at, token: None }
 }
 
 pub(crate) fn state_of(name: &str, state: PodState) -> Up {

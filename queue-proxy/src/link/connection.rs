@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::LinkSettings;
+use super::tls::NoToken;
 use crate::net::{Network, Stream};
 
 /// Why a Link ended, or could not be opened.
@@ -29,6 +30,9 @@ pub enum LinkError {
     /// The autoscaler's name leads nowhere.
     #[error("cannot resolve the name")]
     Resolve(#[source] io::Error),
+    /// The reporter cannot say who it is.
+    #[error(transparent)]
+    Token(#[from] NoToken),
     /// No connection.
     #[error("cannot connect")]
     Connect(#[source] io::Error),

@@ -24,7 +24,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 pub use connection::LinkError;
 pub use pod::PodReports;
-pub use tls::{Tls, TlsError};
+pub use tls::{NoToken, Tls, TlsError};
 
 use crate::Clock;
 use crate::net::Network;
@@ -39,7 +39,7 @@ pub struct LinkSettings {
     pub tls: Option<Tls>,
     /// Who speaks.
     pub reporter: Reporter,
-    /// Whose load it is, if it has only one.
+    /// Whose load it is, if it has only one and knows that.
     pub workload: Option<WorkloadId>,
     /// Where the reporter serves.
     pub address: SocketAddr,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use config::link::Down;
 use config::{PodId, PodState, Report, Serving, Time, WorkloadId, bounds};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, SetOnce, mpsc};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Link, backoff};
@@ -17,7 +17,8 @@ use crate::{Connections, Drain, Front};
 pub struct PodReports {
     link: Link,
     pod: PodId,
-    workload: WorkloadId,
+    /// Known once the autoscaler has named it, if the pod did not.
+    workload: SetOnce<WorkloadId>,
     front: Arc<Front>,
     connections: Connections,
     drain: Arc<Drain>,
@@ -28,14 +29,16 @@ pub struct PodReports {
 }
 
 impl PodReports {
-    /// Reports of `pod` of `workload`, whose requests pass `front`, by `link`.
+    /// Reports of `pod` of `workload`, whose requests pass `front`, by `link`. Without a workload it is the one that the
+    /// autoscaler sends settings for; until then what there is to report is kept where it is counted.
     pub fn new(
         link: Link,
-        (workload, pod): (WorkloadId, PodId),
+        (workload, pod): (Option<WorkloadId>, PodId),
         (front, started_with): (Arc<Front>, Serving),
         connections: Connections,
         drain: Arc<Drain>,
     ) -> PodReports {
+        let workload = SetOnce::new_with(workload);
         PodReports { link, pod, workload, front, connections, drain, started_with, told_to_end: Notify::new() }
     }
 
@@ -61,6 +64,7 @@ impl PodReports {
     /// Reports each second in which somebody was here, and at once when more are here than the autoscaler was prepared
     /// for. Never ends.
     pub async fn say_reports(&self) {
+        let workload = self.workload.wait().await;
         let clock = self.front.clock();
         let spread = Duration::from_nanos(backoff::random() % bounds::LINK_SPREAD.as_nanos() as u64);
         let mut second = next_second(clock.now()) + spread;
@@ -70,7 +74,7 @@ impl PodReports {
             if is_whole {
                 second = next_second(clock.now()) + spread;
             }
-            self.report(!is_whole);
+            self.report(workload, !is_whole);
         }
     }
 
@@ -78,7 +82,7 @@ impl PodReports {
     pub async fn obey(&self, mut said: mpsc::Receiver<Down>) {
         while let Some(frame) = said.recv().await {
             match frame {
-                Down::Settings { workload, serving, watermark } if workload == self.workload => {
+                Down::Settings { workload, serving, watermark } if self.serves(&workload) => {
                     self.apply(serving, watermark);
                 }
                 Down::Leave { pod, go } if pod == self.pod => self.leave(go),
@@ -97,21 +101,33 @@ impl PodReports {
     /// [`bounds::LINK_LAST_WORDS`]. The driver of the Link must run meanwhile.
     pub async fn last_words(&self) {
         let end = Instant::now() + bounds::LINK_LAST_WORDS;
-        self.report(true);
-        self.link.left(&self.workload);
+        if let Some(workload) = self.workload.get() {
+            self.report(workload, true);
+            self.link.left(workload);
+        }
         if timeout_at(end, self.link.finish()).await.is_err() {
             tracing::warn!("No autoscaler heard the last of this pod");
         }
     }
 
-    fn report(&self, partial: bool) {
+    /// Whether this is the pod's workload; of one that had none yet, it is from now on.
+    fn serves(&self, workload: &WorkloadId) -> bool {
+        if self.workload.get().is_none() {
+            tracing::info!(%workload, "The autoscaler knows this pod");
+            // Nobody else sets it.
+            drop(self.workload.set(workload.clone()));
+        }
+        self.workload.get() == Some(workload)
+    }
+
+    fn report(&self, workload: &WorkloadId, partial: bool) {
         let mut reports: Vec<Report> = Vec::new();
         self.front.gate().take_reports(partial, &mut reports);
         if let Some(newest) = reports.last_mut() {
             newest.direct_connections = self.connections.direct().open;
         }
         for report in reports {
-            self.link.report(&self.workload, report);
+            self.link.report(workload, report);
         }
     }
 

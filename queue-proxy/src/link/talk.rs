@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use config::bounds;
-use config::link::{Decoder, Down, Encoder, Up};
+use config::link::{Decoder, Down, Encoder, Token, Up};
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::connection::{LinkError, Opened, open, request};
-use super::{LinkSettings, Shared};
+use super::{LinkSettings, Shared, Tls};
 
 /// How long an autoscaler may be silent before it has named a heartbeat of its own.
 const PATIENCE: Duration = bounds::LINK_HEARTBEAT.saturating_mul(bounds::LINK_DEAD_AFTER);
@@ -54,6 +54,7 @@ pub(super) async fn talk(
     shared: &Shared,
     down: &mpsc::Sender<Down>,
 ) -> Result<(), LinkError> {
+    let token = settings.tls.as_ref().map(Tls::token).transpose()?.flatten();
     let opened = timeout(PATIENCE, open(settings)).await.map_err(|_| LinkError::Silent)??;
     let Opened { mut requests, connection, tasks: _tasks } = opened;
     let (request, frames) = request(settings)?;
@@ -70,7 +71,7 @@ pub(super) async fn talk(
         said: now,
         frames: Some(frames),
     };
-    talk.hello(settings, incarnation)?;
+    talk.hello(settings, incarnation, token)?;
     let response = requests.send_request(request);
     let said = async {
         let response = timeout(PATIENCE, response).await.map_err(|_| LinkError::Silent)??;
@@ -86,13 +87,14 @@ pub(super) async fn talk(
 
 impl Talk<'_> {
     /// The first words; they wait in the stream for the connection.
-    fn hello(&mut self, settings: &LinkSettings, incarnation: u64) -> Result<(), LinkError> {
+    fn hello(&mut self, settings: &LinkSettings, incarnation: u64, token: Option<Token>) -> Result<(), LinkError> {
         let hello = Up::Hello {
             reporter: settings.reporter.clone(),
             incarnation,
             workload: settings.workload.clone(),
             address: settings.address,
             at: self.shared.clock.now(),
+            token,
         };
         let mut out = Vec::new();
         self.encoder.up(&hello, &mut out)?;

@@ -1,8 +1,13 @@
-//! TLS towards the autoscaler.
+//! TLS towards the autoscaler, and the token that goes over nothing else.
 
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use config::bounds;
+use config::link::Token;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -16,6 +21,8 @@ use crate::net::Stream;
 pub struct Tls {
     connector: TlsConnector,
     name: ServerName<'static>,
+    /// The file of the token with which the reporter introduces itself.
+    token: Option<Arc<Path>>,
 }
 
 /// Why there can be no TLS.
@@ -58,12 +65,39 @@ impl Tls {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![b"h2".to_vec()];
-        Ok(Tls { connector: TlsConnector::from(Arc::new(config)), name })
+        Ok(Tls { connector: TlsConnector::from(Arc::new(config)), name, token: None })
+    }
+
+    /// The same, on which the reporter introduces itself with the token in this file. Whoever rotates it need not tell:
+    /// it is read each time that the Link is opened.
+    #[must_use]
+    pub fn introduced_by(self, token: PathBuf) -> Tls {
+        Tls { token: Some(token.into()), ..self }
+    }
+
+    /// What the file of the token holds now.
+    pub(super) fn token(&self) -> Result<Option<Token>, NoToken> {
+        let Some(path) = &self.token else { return Ok(None) };
+        read_token(path).map(Some).map_err(|error| NoToken(path.to_path_buf(), error))
     }
 
     pub(super) async fn connect(&self, stream: Stream) -> std::io::Result<TlsStream<Stream>> {
         self.connector.connect(self.name.clone(), stream).await
     }
+}
+
+/// The file of a token holds none.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read a token from {}", .0.display())]
+pub struct NoToken(PathBuf, #[source] io::Error);
+
+/// It lies in memory (kubelet mounts a tmpfs), so that nothing waits.
+fn read_token(path: &Path) -> io::Result<Token> {
+    // White space around it is allowed, and what is longer need not be read to its end.
+    let most = 2 * bounds::LINK_TOKEN_BYTES as u64;
+    let mut text = String::new();
+    File::open(path)?.take(most).read_to_string(&mut text)?;
+    Token::new(&text).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 impl fmt::Debug for Tls {

@@ -47,14 +47,50 @@ fn a_pod_that_reports_says_who_it_is() {
     assert!(reports(&[("ROUSE_WORKLOAD", "a/b/c/d"), ("ROUSE_POD", "p")]).is_err());
 
     let told = reports(&[("ROUSE_WORKLOAD", "default/web"), ("SERVING_POD", "web-1")]).unwrap();
-    assert_eq!((told.workload.to_string().as_str(), told.pod.as_str()), ("default/Deployment/web", "web-1"));
-    assert_eq!((told.address.to_string().as_str(), told.authorities), ("0.0.0.0:8012", None));
+    let workload = told.workload.expect("it was said").to_string();
+    assert_eq!((workload.as_str(), told.pod.as_str()), ("default/Deployment/web", "web-1"));
+    assert_eq!((told.address.to_string().as_str(), told.trust), ("0.0.0.0:8012", None));
 
     let names = [("ROUSE_WORKLOAD", "web"), ("SERVING_POD", "web-1"), ("ROUSE_POD", "uid-1")];
     let address = |text| reports(&[&names[..], &[("ROUSE_POD_ADDRESS", text)]].concat()).unwrap();
     assert_eq!(address("10.0.0.7").address.to_string(), "10.0.0.7:8012");
     assert_eq!(address("10.0.0.7:80").address.to_string(), "10.0.0.7:80");
     assert_eq!(address("::1").pod.as_str(), "uid-1");
+    assert_eq!(address("fd00::7").address.to_string(), "[fd00::7]:8012");
+    assert_eq!(address("[fd00::7]:80").address.to_string(), "[fd00::7]:80");
+}
+
+#[test]
+fn a_pod_with_a_token_need_not_know_its_workload_and_shows_it_to_nobody_it_cannot_trust() {
+    let reports = |more: &[(&str, &str)]| {
+        let pod = [("QUEUE_SERVING_PORT", "8012"), ("USER_PORT", "8080"), ("ROUSE_AUTOSCALER", "rouse:9000")];
+        let names = [("ROUSE_POD", "web-1.7f"), ("ROUSE_POD_UID", "7f"), ("ROUSE_LINK_TOKEN", "/token")];
+        read(&[&pod[..], &names, more].concat()).map(|settings| settings.autoscaler.unwrap())
+    };
+    let by_pem = reports(&[("ROUSE_LINK_CA_PEM", "-----BEGIN")]).unwrap();
+    assert_eq!((by_pem.workload, by_pem.pod.as_str()), (None, "web-1.7f"));
+    let token = Some("/token".into());
+    assert_eq!(by_pem.trust, Some(Trust { authorities: Authorities::Pem("-----BEGIN".to_owned()), token }));
+    let by_file = reports(&[("ROUSE_LINK_CA", "/ca.pem"), ("ROUSE_WORKLOAD", "web")]).unwrap();
+    assert_eq!(by_file.workload, Some("web".parse().unwrap()));
+    assert_eq!(by_file.trust.unwrap().authorities, Authorities::File("/ca.pem".into()));
+
+    let only_problem = |more: &[(&str, &str)]| <[String; 1]>::try_from(reports(more).unwrap_err()).unwrap();
+    assert!(only_problem(&[])[0].starts_with("ROUSE_LINK_TOKEN: a token is sent over TLS only"));
+    let both = [("ROUSE_LINK_CA", "/ca.pem"), ("ROUSE_LINK_CA_PEM", "-----BEGIN")];
+    assert_eq!(only_problem(&both), ["ROUSE_LINK_CA_PEM: only without ROUSE_LINK_CA"]);
+}
+
+#[test]
+fn where_the_pod_has_an_address_of_ipv6_it_listens_there() {
+    let listen = |more: &[(&str, &str)]| {
+        let settings = read(&[&[("QUEUE_SERVING_PORT", "8012"), ("USER_PORT", "8080")], more].concat()).unwrap();
+        [settings.listen, settings.admin, settings.metrics, settings.app].map(|address| address.to_string())
+    };
+    let pod = ("ROUSE_POD_ADDRESS", "fd00::7");
+    assert_eq!(listen(&[pod]), ["[::]:8012", "[::]:8022", "[::]:9091", "127.0.0.1:8080"]);
+    assert_eq!(listen(&[pod, ("ROUSE_LISTEN_ADDRESS", "127.0.0.1")])[0], "127.0.0.1:8012");
+    assert_eq!(listen(&[("ROUSE_POD_ADDRESS", "10.0.0.7")])[0], "0.0.0.0:8012");
 }
 
 #[test]

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::Report;
+use config::link::{Token, Up};
 use queue_proxy::link::{self, LinkSettings, Tls, TlsError};
 use queue_proxy::net::MemoryNetwork;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::server::{ServerLink, address, serve, settings, workload};
@@ -60,6 +61,35 @@ async fn an_autoscaler_with_a_certificate_that_is_trusted_is_told() {
     server.say(&welcome).await;
     link.report(&workload(), Report::default());
     assert_eq!(server.reports(1).await, [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_token_is_read_anew_each_time_that_the_link_is_opened() {
+    let network = MemoryNetwork::default();
+    let authority = authority();
+    let mut links = autoscaler(&network, &authority);
+    let file = std::env::temp_dir().join(format!("rouse-link-token-{}", std::process::id()));
+    std::fs::write(&file, "first\n").unwrap();
+    let tls = Tls::trusting(authority.pem().as_bytes(), &address().to_string()).unwrap();
+    let tls = Some(tls.introduced_by(file.clone()));
+    let (_link, _said, driver) = link::open(LinkSettings { tls, ..settings(&network) });
+    tokio::spawn(driver);
+    let mut token = async || {
+        let mut server = links.recv().await.unwrap();
+        let Some(Up::Hello { token, .. }) = server.next().await else { panic!("no Hello") };
+        server.break_off();
+        token
+    };
+    assert_eq!(token().await, Some(Token::new("first").unwrap()));
+    std::fs::write(&file, "second").unwrap();
+    assert_eq!(token().await, Some(Token::new("second").unwrap()));
+    std::fs::remove_file(&file).unwrap();
+    let nothing = timeout(Duration::from_secs(10), token()).await;
+    assert!(nothing.is_err(), "it says nothing, not nothing of itself: {nothing:?}");
+    std::fs::write(&file, "third").unwrap();
+    let within_a_second = timeout(Duration::from_secs(1), token()).await.unwrap();
+    assert_eq!(within_a_second, Some(Token::new("third").unwrap()));
+    std::fs::remove_file(&file).unwrap();
 }
 
 #[tokio::test(start_paused = true)]

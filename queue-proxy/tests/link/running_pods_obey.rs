@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::link::{Down, Up};
-use config::{PodState, Protocol, Serving};
+use config::{PodState, Protocol, Serving, WorkloadId};
 use futures_util::FutureExt;
 use queue_proxy::link::{self, Link, LinkSettings, PodReports};
 use queue_proxy::net::{MemoryNetwork, Network};
@@ -21,6 +21,11 @@ struct Pod {
 }
 
 async fn start() -> (Pod, Autoscaler, ServerLink) {
+    start_as(Some(workload())).await
+}
+
+/// A pod that says it is of `workload`, if it knows.
+async fn start_as(workload: Option<WorkloadId>) -> (Pod, Autoscaler, ServerLink) {
     let network = MemoryNetwork::default();
     let mut autoscaler = Autoscaler::listen(&network);
     let serving = Serving { container_concurrency: 1, ..Serving::default() };
@@ -29,10 +34,10 @@ async fn start() -> (Pod, Autoscaler, ServerLink) {
     let front = Front::new(Network::Memory(network.clone()), app, &serving, clock);
     let connections = Connections::default();
     let drain = Drain::new(Arc::clone(&front), connections.clone(), Duration::ZERO);
-    let (link, said, driver) = link::open(LinkSettings { clock, ..settings(&network) });
+    let (link, said, driver) = link::open(LinkSettings { clock, workload: workload.clone(), ..settings(&network) });
     let reports = Arc::new(PodReports::new(
         link.clone(),
-        (workload(), pod()),
+        (workload, pod()),
         (Arc::clone(&front), serving),
         connections,
         Arc::clone(&drain),
@@ -112,6 +117,37 @@ async fn it_reports_each_second_while_busy_and_nothing_when_idle() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_does_not_know_its_workload_keeps_its_reports_until_the_autoscaler_names_it() {
+    let (pod, _autoscaler, mut server) = start_as(None).await;
+    drop(pod.front.gate().try_admit().unwrap());
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(pod.link.status().kept, 0, "it would not know of what");
+    server.say(&told(Serving::default(), 7)).await;
+    let report = loop {
+        if let Some(Up::Report { workload: of, report, .. }) = server.next().await {
+            assert_eq!(of, workload());
+            break report;
+        }
+    };
+    assert_eq!((report.seq, report.arrived), (1, 1));
+    let one = Serving { container_concurrency: 1, ..Serving::default() };
+    server.say(&Down::Settings { workload: "default/other".parse().unwrap(), serving: one, watermark: 1 }).await;
+    sleep(Duration::from_millis(1)).await;
+    let inside: Vec<_> = std::iter::from_fn(|| pod.front.gate().try_admit()).take(2).collect();
+    assert_eq!(inside.len(), 2, "it serves one workload for ever");
+    let last = async {
+        loop {
+            match server.next().await.expect("its last words") {
+                Up::Left { workload, .. } => break workload,
+                _ => continue,
+            }
+        }
+    };
+    let (last, ()) = tokio::join!(last, pod.reports.last_words());
+    assert_eq!(last, workload());
 }
 
 #[tokio::test(start_paused = true)]
