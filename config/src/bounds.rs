@@ -288,6 +288,9 @@ pub const DRAIN_ACTIVATORS: Duration = Duration::from_secs(1);
 /// learned of it by then, and those that only look whether the port is open never will.
 pub const LEAVE_QUIET: Duration = Duration::from_secs(60);
 
+/// Answers that wait to be written to an autoscaler: one for each door there may be, and then some.
+pub const LINK_ANSWERS: usize = 32_768;
+
 /// Writes to the apiserver a second in the long run (`--kube-api-qps`): a fifth of what client-go's largest users set, and
 /// enough to wake twenty workloads a second with a route and an event each.
 pub const KUBE_API_QPS: f64 = 50.0;

@@ -43,6 +43,8 @@ struct Door {
     /// The last connection closed.
     closed: Notify,
     direct: Mutex<Direct>,
+    /// Requests that came from clients rather than from activators.
+    direct_requests: AtomicU64,
     activator_seen: AtomicBool,
 }
 
@@ -73,6 +75,7 @@ impl Default for Connections {
             open: AtomicUsize::new(0),
             closed: Notify::new(),
             direct: Mutex::default(),
+            direct_requests: AtomicU64::new(0),
             activator_seen: AtomicBool::new(false),
         }))
     }
@@ -220,6 +223,11 @@ impl Connections {
         Direct { activator_seen: self.0.activator_seen.load(Ordering::Relaxed), ..*self.0.direct.lock() }
     }
 
+    /// How many requests have come from clients rather than from activators.
+    pub fn direct_requests(&self) -> u64 {
+        self.0.direct_requests.load(Ordering::Relaxed)
+    }
+
     /// Connections with a number lower than the first have to go; than the second, those that clients use.
     #[inline]
     pub(crate) fn leaving(&self) -> (u64, u64) {
@@ -228,6 +236,11 @@ impl Connections {
 
     pub(crate) fn tell_leaving(&self) {
         self.0.changed.notify_waiters();
+    }
+
+    #[inline]
+    pub(crate) fn direct_request(&self) {
+        self.0.direct_requests.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn direct_came(&self) {
