@@ -28,8 +28,7 @@ pub struct Connections(Arc<Door>);
 
 #[derive(Debug)]
 struct Door {
-    http1: http1::Builder,
-    http2: http2::Builder<TokioExecutor>,
+    protocols: Arc<Protocols>,
     /// The number of the next connection.
     next: AtomicU64,
     /// Connections with a lower number have to go.
@@ -48,8 +47,15 @@ struct Door {
     activator_seen: AtomicBool,
 }
 
-impl Default for Connections {
-    fn default() -> Connections {
+/// How HTTP is spoken: large, and the same everywhere.
+#[derive(Debug)]
+struct Protocols {
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+}
+
+impl Default for Protocols {
+    fn default() -> Protocols {
         let mut http1 = http1::Builder::new();
         http1
             .timer(TokioTimer::new())
@@ -64,9 +70,28 @@ impl Default for Connections {
             .initial_connection_window_size(bounds::H2_CONNECTION_WINDOW)
             .max_send_buf_size(bounds::H2_SEND_BUFFER)
             .max_header_list_size(bounds::HEADER_BYTES as u32);
+        Protocols { http1, http2 }
+    }
+}
+
+impl Default for Connections {
+    fn default() -> Connections {
+        Connections::with(Arc::default())
+    }
+}
+
+impl Connections {
+    /// Pause after the operating system refused to hand out a connection (no file descriptors left, mostly).
+    const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+    /// Others, that come and go by themselves. Cheaper than [`Connections::default`] where there are very many.
+    pub fn others(&self) -> Connections {
+        Connections::with(Arc::clone(&self.0.protocols))
+    }
+
+    fn with(protocols: Arc<Protocols>) -> Connections {
         Connections(Arc::new(Door {
-            http1,
-            http2,
+            protocols,
             next: AtomicU64::new(0),
             leaving: AtomicU64::new(0),
             leaving_direct: AtomicU64::new(0),
@@ -79,11 +104,6 @@ impl Default for Connections {
             activator_seen: AtomicBool::new(false),
         }))
     }
-}
-
-impl Connections {
-    /// Pause after the operating system refused to hand out a connection (no file descriptors left, mostly).
-    const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
     /// Accepts connections and serves each in a task of its own, until [`Connections::stop`].
     pub async fn listen<H: Handler>(&self, listener: TcpListener, handler: H) {
@@ -155,7 +175,7 @@ impl Connections {
     async fn serve_http1<H: Handler>(&self, stream: Begun, connection: &Arc<Connection<H>>) {
         let stream = Stalling::new(stream, Arc::clone(connection.peer.due()));
         let service = service_fn(|request| answer(Arc::clone(connection), request));
-        let mut http = pin!(self.0.http1.serve_connection(TokioIo::new(stream), service).with_upgrades());
+        let mut http = pin!(self.0.protocols.http1.serve_connection(TokioIo::new(stream), service).with_upgrades());
         tokio::select! {
             biased;
             ended = &mut http => return trace_end(ended),
@@ -166,7 +186,7 @@ impl Connections {
 
     async fn serve_http2<H: Handler>(&self, stream: Begun, connection: &Arc<Connection<H>>) {
         let service = service_fn(|request| answer(Arc::clone(connection), request));
-        let mut http = pin!(self.0.http2.serve_connection(TokioIo::new(stream), service));
+        let mut http = pin!(self.0.protocols.http2.serve_connection(TokioIo::new(stream), service));
         tokio::select! {
             biased;
             ended = &mut http => return trace_end(ended),
