@@ -1,16 +1,15 @@
 //! `rouse status` and `rouse explain`: ask a running instance what it does and why.
 
-use std::fmt::Write;
-use std::net::SocketAddr;
+mod instance;
 
-use anyhow::{Context, bail};
-use bytes::Bytes;
+use std::fmt::Write;
+
+use anyhow::bail;
 use clap::ValueEnum;
 use config::WorkloadId;
-use http_body_util::{BodyExt, Empty};
-use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpStream;
+
+pub use instance::Instance;
 
 /// How an answer is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -22,12 +21,12 @@ pub enum Output {
     Json,
 }
 
-/// A line for each workload of the instance behind `admin`.
+/// A line for each workload of the instance.
 ///
 /// # Errors
 /// When no instance answers there.
-pub async fn status(admin: SocketAddr, output: Output) -> anyhow::Result<String> {
-    let answer = get(admin, "/v1/workloads").await?;
+pub async fn status(instance: &Instance, output: Output) -> anyhow::Result<String> {
+    let answer = instance.get("/v1/workloads").await?;
     Ok(match output {
         Output::Json => format!("{answer:#}\n"),
         Output::Table => status_table(&answer),
@@ -38,8 +37,8 @@ pub async fn status(admin: SocketAddr, output: Output) -> anyhow::Result<String>
 ///
 /// # Errors
 /// When no instance answers there, or it has no such workload; the message names those it has.
-pub async fn explain(admin: SocketAddr, workload: &WorkloadId, output: Output) -> anyhow::Result<String> {
-    let all = get(admin, "/v1/workloads").await?;
+pub async fn explain(instance: &Instance, workload: &WorkloadId, output: Output) -> anyhow::Result<String> {
+    let all = instance.get("/v1/workloads").await?;
     let known: Vec<&str> = list(&all["workloads"]).filter_map(|line| line["workload"].as_str()).collect();
     let Some(id) = find(&known, workload) else {
         bail!(
@@ -47,7 +46,7 @@ pub async fn explain(admin: SocketAddr, workload: &WorkloadId, output: Output) -
             if known.is_empty() { "none".to_owned() } else { known.join(", ") }
         );
     };
-    let answer = get(admin, &format!("/v1/workloads/{id}")).await?;
+    let answer = instance.get(&format!("/v1/workloads/{id}")).await?;
     Ok(match output {
         Output::Json => format!("{answer:#}\n"),
         Output::Table => explanation(&answer),
@@ -63,23 +62,6 @@ fn find<'a>(known: &[&'a str], wanted: &WorkloadId) -> Option<&'a str> {
         });
         alike.next().filter(|_| wanted.kind() == WorkloadId::DEFAULT_KIND && alike.next().is_none())
     })
-}
-
-async fn get(admin: SocketAddr, path: &str) -> anyhow::Result<Value> {
-    let stream = TcpStream::connect(admin)
-        .await
-        .with_context(|| format!("no rouse answers on {admin} (is it running? --admin says where)"))?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let driver = tokio::spawn(connection);
-    let request = http::Request::get(path).header(http::header::HOST, admin.to_string()).body(Empty::<Bytes>::new())?;
-    let response = sender.send_request(request).await?;
-    let status = response.status();
-    let body = response.into_body().collect().await?.to_bytes();
-    driver.abort();
-    if !status.is_success() {
-        bail!("{admin}{path}: {status}: {}", String::from_utf8_lossy(&body).trim());
-    }
-    serde_json::from_slice(&body).with_context(|| format!("{admin}{path} did not answer in JSON"))
 }
 
 fn status_table(answer: &Value) -> String {

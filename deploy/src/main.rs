@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use config::WorkloadId;
 use deploy::activate::{self, ActivatorOptions};
-use deploy::ask::{self, Output};
+use deploy::ask::{self, Instance, Output};
 use deploy::autoscale::{self, AutoscalerOptions, PlatformFlag};
 use deploy::log::{self, LogFormat};
 use deploy::process::RunError;
@@ -151,9 +151,24 @@ struct Ask {
     /// The instance's admin address
     #[arg(long, default_value = "127.0.0.1:8090")]
     admin: SocketAddr,
+    /// Ask the autoscaler of the cluster that KUBECONFIG names instead
+    #[arg(long, conflicts_with = "admin")]
+    cluster: bool,
+    /// The namespace where it is installed
+    #[arg(long, default_value = deploy::kubernetes::names::NAMESPACE, requires = "cluster")]
+    namespace: String,
     /// How to print the answer
     #[arg(short, long, default_value = "table")]
     output: Output,
+}
+
+impl Ask {
+    fn instance(&self) -> Instance {
+        match self.cluster {
+            true => Instance::Cluster { namespace: self.namespace.clone() },
+            false => Instance::At(self.admin),
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -169,8 +184,8 @@ fn main() -> ExitCode {
         Command::Autoscaler(flags) => ended(autoscale(flags)),
         Command::Activator(flags) => ended(activate(flags)),
         Command::Check { files } => check(&files),
-        Command::Status { ask } => print(block_on(ask::status(ask.admin, ask.output))),
-        Command::Explain { workload, ask } => print(block_on(ask::explain(ask.admin, &workload, ask.output))),
+        Command::Status { ask } => print(block_on(ask::status(&ask.instance(), ask.output))),
+        Command::Explain { workload, ask } => print(block_on(ask::explain(&ask.instance(), &workload, ask.output))),
         Command::Sample(options) => sample::run(options),
         Command::Pod(options) => pod::run(&options),
     }

@@ -185,7 +185,7 @@ mod tests {
         for _ in 0..25 {
             bucket.take(Urgency::Scale).await.unwrap();
         }
-        let took = start.elapsed().as_secs_f64();
+        let took = (Instant::now() - start).as_secs_f64();
         assert!((1.99..2.1).contains(&took), "20 more than the burst, at 10 a second, took {took} s");
     }
 
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(bucket.state.lock().waiting, [0; Urgency::ALL]);
         let start = Instant::now();
         bucket.take(Urgency::News).await.unwrap();
-        assert!(start.elapsed() < Duration::from_millis(1_010), "one token, not two, later");
+        assert!((Instant::now() - start) < Duration::from_millis(1_010), "one token, not two, later");
     }
 
     #[tokio::test(start_paused = true)]
