@@ -51,7 +51,7 @@ impl Activator {
                 self.set_failure(workload, failure.as_ref());
             }
             Down::Synced => self.end_sync(),
-            Down::Welcome { .. } | Down::Heartbeat | Down::Ack { .. } | Down::Leave { .. } => {}
+            Down::Welcome { .. } | Down::Heartbeat | Down::Ack { .. } | Down::Leave { .. } | Down::Door { .. } => {}
         }
     }
 

@@ -137,8 +137,8 @@ impl Engine {
     pub fn up(&mut self, now: Time, frame: Up) {
         match frame {
             Up::Hello { reporter, incarnation, workload, .. } => self.hello(now, &reporter, incarnation, workload),
-            // How pods are is known from the platform.
-            Up::State { .. } | Up::Heartbeat { .. } => {}
+            // How pods are is known from the platform; where activators listen is no matter of scale.
+            Up::State { .. } | Up::Heartbeat { .. } | Up::Door { .. } | Up::Leaving => {}
             Up::Report { reporter, workload, report } => {
                 self.with(now, &workload, |scaled, out| scaled.report(now, &reporter, &report, out));
             }

@@ -292,6 +292,15 @@ pub const DRAIN_ACTIVATORS: Duration = Duration::from_secs(1);
 /// learned of it by then, and those that only look whether the port is open never will.
 pub const LEAVE_QUIET: Duration = Duration::from_secs(60);
 
+/// Answers that wait to be written to an autoscaler: one for each door there may be, and then some.
+pub const LINK_ANSWERS: usize = 32_768;
+
+/// Doors of one activator: as many as there are ports for them.
+pub const DOORS: usize = 20_000;
+
+/// How often an activator tries again to open a door whose port it could not have.
+pub const DOOR_RETRY: Duration = Duration::from_secs(5);
+
 /// Writes to the apiserver a second in the long run (`--kube-api-qps`): a fifth of what client-go's largest users set, and
 /// enough to wake twenty workloads a second with a route and an event each.
 pub const KUBE_API_QPS: f64 = 50.0;

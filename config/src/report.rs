@@ -29,6 +29,9 @@ pub struct Report {
     pub open: u32,
     /// Connections open at `to` that did not come from an activator.
     pub direct_connections: u32,
+    /// Requests since the last report that did not come from an activator: refused ones too, for they tell as well that
+    /// clients still find their way here.
+    pub direct: u64,
 }
 
 impl Report {

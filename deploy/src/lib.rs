@@ -11,6 +11,7 @@ pub mod files;
 pub mod flag;
 mod fleet;
 pub mod fronts;
+pub mod gathered;
 pub mod kubernetes;
 pub mod link;
 pub mod listed;

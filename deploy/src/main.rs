@@ -4,7 +4,7 @@
 
 #![allow(clippy::print_stdout, reason = "a command line prints")]
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -132,6 +132,9 @@ struct ActivatorFlags {
     /// Where /healthz, /readyz, /metrics and /v1/workloads are served
     #[arg(long, default_value = "127.0.0.1:8093")]
     admin: SocketAddr,
+    /// The address at which clients reach it, where that is not the one it listens at
+    #[arg(long, env = "ROUSE_POD_IP")]
+    pod_ip: Option<IpAddr>,
     /// Its name, which no other activator has
     #[arg(long)]
     name: String,
@@ -203,8 +206,8 @@ fn autoscale(flags: Autoscaler) -> Result<(), RunError> {
 
 fn activate(flags: ActivatorFlags) -> Result<(), RunError> {
     log::start(flags.log_format);
-    let ActivatorFlags { autoscaler, listen, admin, name, link_ca, link_token, drain_quiet, .. } = flags;
-    activate::run(&ActivatorOptions { autoscaler, listen, admin, name, link_ca, link_token, drain_quiet })
+    let ActivatorFlags { autoscaler, listen, admin, pod_ip, name, link_ca, link_token, drain_quiet, .. } = flags;
+    activate::run(&ActivatorOptions { autoscaler, listen, admin, pod_ip, name, link_ca, link_token, drain_quiet })
 }
 
 fn ended(ended: Result<(), RunError>) -> ExitCode {

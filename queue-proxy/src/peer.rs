@@ -57,9 +57,10 @@ impl Peer {
         self.address
     }
 
-    /// Notes that this connection comes from a client rather than from an activator.
+    /// Notes that a request, and so this connection, comes from a client rather than from an activator.
     #[inline]
     pub fn note_direct(&self) {
+        self.door.direct_request();
         if self.kind.load(Ordering::Relaxed) != CLIENT {
             self.become_direct();
         }

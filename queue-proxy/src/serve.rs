@@ -28,8 +28,7 @@ pub struct Connections(Arc<Door>);
 
 #[derive(Debug)]
 struct Door {
-    http1: http1::Builder,
-    http2: http2::Builder<TokioExecutor>,
+    protocols: Arc<Protocols>,
     /// The number of the next connection.
     next: AtomicU64,
     /// Connections with a lower number have to go.
@@ -43,11 +42,20 @@ struct Door {
     /// The last connection closed.
     closed: Notify,
     direct: Mutex<Direct>,
+    /// Requests that came from clients rather than from activators.
+    direct_requests: AtomicU64,
     activator_seen: AtomicBool,
 }
 
-impl Default for Connections {
-    fn default() -> Connections {
+/// How HTTP is spoken: large, and the same everywhere.
+#[derive(Debug)]
+struct Protocols {
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+}
+
+impl Default for Protocols {
+    fn default() -> Protocols {
         let mut http1 = http1::Builder::new();
         http1
             .timer(TokioTimer::new())
@@ -62,9 +70,28 @@ impl Default for Connections {
             .initial_connection_window_size(bounds::H2_CONNECTION_WINDOW)
             .max_send_buf_size(bounds::H2_SEND_BUFFER)
             .max_header_list_size(bounds::HEADER_BYTES as u32);
+        Protocols { http1, http2 }
+    }
+}
+
+impl Default for Connections {
+    fn default() -> Connections {
+        Connections::with(Arc::default())
+    }
+}
+
+impl Connections {
+    /// Pause after the operating system refused to hand out a connection (no file descriptors left, mostly).
+    const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+    /// Others, that come and go by themselves. Cheaper than [`Connections::default`] where there are very many.
+    pub fn others(&self) -> Connections {
+        Connections::with(Arc::clone(&self.0.protocols))
+    }
+
+    fn with(protocols: Arc<Protocols>) -> Connections {
         Connections(Arc::new(Door {
-            http1,
-            http2,
+            protocols,
             next: AtomicU64::new(0),
             leaving: AtomicU64::new(0),
             leaving_direct: AtomicU64::new(0),
@@ -73,14 +100,10 @@ impl Default for Connections {
             open: AtomicUsize::new(0),
             closed: Notify::new(),
             direct: Mutex::default(),
+            direct_requests: AtomicU64::new(0),
             activator_seen: AtomicBool::new(false),
         }))
     }
-}
-
-impl Connections {
-    /// Pause after the operating system refused to hand out a connection (no file descriptors left, mostly).
-    const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
     /// Accepts connections and serves each in a task of its own, until [`Connections::stop`].
     pub async fn listen<H: Handler>(&self, listener: TcpListener, handler: H) {
@@ -152,7 +175,7 @@ impl Connections {
     async fn serve_http1<H: Handler>(&self, stream: Begun, connection: &Arc<Connection<H>>) {
         let stream = Stalling::new(stream, Arc::clone(connection.peer.due()));
         let service = service_fn(|request| answer(Arc::clone(connection), request));
-        let mut http = pin!(self.0.http1.serve_connection(TokioIo::new(stream), service).with_upgrades());
+        let mut http = pin!(self.0.protocols.http1.serve_connection(TokioIo::new(stream), service).with_upgrades());
         tokio::select! {
             biased;
             ended = &mut http => return trace_end(ended),
@@ -163,7 +186,7 @@ impl Connections {
 
     async fn serve_http2<H: Handler>(&self, stream: Begun, connection: &Arc<Connection<H>>) {
         let service = service_fn(|request| answer(Arc::clone(connection), request));
-        let mut http = pin!(self.0.http2.serve_connection(TokioIo::new(stream), service));
+        let mut http = pin!(self.0.protocols.http2.serve_connection(TokioIo::new(stream), service));
         tokio::select! {
             biased;
             ended = &mut http => return trace_end(ended),
@@ -220,6 +243,11 @@ impl Connections {
         Direct { activator_seen: self.0.activator_seen.load(Ordering::Relaxed), ..*self.0.direct.lock() }
     }
 
+    /// How many requests have come from clients rather than from activators.
+    pub fn direct_requests(&self) -> u64 {
+        self.0.direct_requests.load(Ordering::Relaxed)
+    }
+
     /// Connections with a number lower than the first have to go; than the second, those that clients use.
     #[inline]
     pub(crate) fn leaving(&self) -> (u64, u64) {
@@ -228,6 +256,11 @@ impl Connections {
 
     pub(crate) fn tell_leaving(&self) {
         self.0.changed.notify_waiters();
+    }
+
+    #[inline]
+    pub(crate) fn direct_request(&self) {
+        self.0.direct_requests.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn direct_came(&self) {

@@ -78,6 +78,7 @@ impl wire::Report {
             waiting: report.waiting,
             open: report.open,
             direct_connections: report.direct_connections,
+            direct: report.direct,
         }
     }
 
@@ -93,7 +94,20 @@ impl wire::Report {
             waiting: self.waiting,
             open: self.open,
             direct_connections: self.direct_connections,
+            direct: self.direct,
         }
+    }
+}
+
+impl wire::Door {
+    pub(super) fn of(id: &WorkloadId, port: Option<u16>) -> wire::Door {
+        wire::Door { workload: Some(wire::Workload::of(id)), port: port.map(u32::from) }
+    }
+
+    /// The workload and its port, if there is to be one; none if it is none that can be listened on.
+    pub(super) fn door(self) -> Option<(WorkloadId, Option<u16>)> {
+        let port = self.port.map(u16::try_from).transpose().ok()?;
+        Some((self.workload?.id(), port))
     }
 }
 

@@ -129,6 +129,11 @@ fn up(names: &mut Told, kind: UpKind) -> Result<Option<Up>, WireError> {
             let (reporter, workload) = names.forget(left.number)?;
             Up::Left { reporter, workload }
         }
+        UpKind::Door(said) => {
+            let door = said.workload.map(wire::Workload::id).zip(u16::try_from(said.port).ok());
+            return Ok(door.map(|(workload, port)| Up::Door { workload, port, error: said.error }));
+        }
+        UpKind::Leaving(_) => Up::Leaving,
     };
     Ok(Some(frame))
 }
@@ -185,6 +190,10 @@ fn down(kind: DownKind) -> Option<Down> {
                 at: Time::from_nanos(pods.at),
                 workload,
             }
+        }
+        DownKind::Door(door) => {
+            let (workload, port) = door.door()?;
+            Down::Door { workload, port }
         }
     })
 }

@@ -57,6 +57,12 @@ impl Encoder {
                 self.names.forget(number);
                 wire::UpKind::Left(wire::Left { number })
             }
+            Up::Door { workload, port, error } => wire::UpKind::Door(wire::DoorSaid {
+                workload: Some(wire::Workload::of(workload)),
+                port: u32::from(*port),
+                error: error.clone(),
+            }),
+            Up::Leaving => wire::UpKind::Leaving(wire::Empty {}),
         };
         write(&wire::UpFrame { kind: Some(kind) }, out)
     }
@@ -91,6 +97,7 @@ impl Encoder {
             Down::Pods { workload, pods, failure, at } => {
                 return self::pods(workload, pods, failure.as_ref(), *at, out);
             }
+            Down::Door { workload, port } => wire::DownKind::Door(wire::Door::of(workload, *port)),
         };
         write(&wire::DownFrame { kind: Some(kind) }, out)
     }

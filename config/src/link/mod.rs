@@ -104,6 +104,19 @@ pub enum Up {
         /// Whose load it was.
         workload: WorkloadId,
     },
+    /// From an activator: what became of a [`Down::Door`]. Said on the connection on which the door was asked for, and
+    /// never again: on the next one it is asked for anew.
+    Door {
+        /// Whose door it is.
+        workload: WorkloadId,
+        /// On which port.
+        port: u16,
+        /// Why nothing listens there; none when connections are accepted.
+        error: Option<String>,
+    },
+    /// From an activator that was told to end: clients are to be sent elsewhere. It serves all who still come. Said on
+    /// every connection from then on.
+    Leaving,
 }
 
 /// From the autoscaler to a reporter.
@@ -170,5 +183,13 @@ pub enum Down {
         failure: Option<Failure>,
         /// When the platform saw it.
         at: Time,
+    },
+    /// To activators: listen on this port for requests to this workload and no other, or listen for it no more. Answered
+    /// with [`Up::Door`] if there is a port, also when it was open before.
+    Door {
+        /// Whose door it is.
+        workload: WorkloadId,
+        /// On which port; none closes it.
+        port: Option<u16>,
     },
 }

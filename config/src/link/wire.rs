@@ -11,7 +11,7 @@ use prost::{Message, Oneof};
 /// A frame from a reporter.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct UpFrame {
-    #[prost(oneof = "UpKind", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "UpKind", tags = "1, 2, 3, 4, 5, 6, 8, 9")]
     pub(super) kind: Option<UpKind>,
 }
 
@@ -29,6 +29,10 @@ pub(super) enum UpKind {
     Report(Report),
     #[prost(message, tag = "6")]
     Left(Left),
+    #[prost(message, tag = "8")]
+    Door(DoorSaid),
+    #[prost(message, tag = "9")]
+    Leaving(Empty),
 }
 
 /// One of `pod` and `activator` says who speaks.
@@ -122,6 +126,8 @@ pub(super) struct Report {
     pub(super) open: u32,
     #[prost(uint32, tag = "11")]
     pub(super) direct_connections: u32,
+    #[prost(uint64, tag = "12")]
+    pub(super) direct: u64,
 }
 
 /// The number may be declared anew after this.
@@ -131,10 +137,21 @@ pub(super) struct Left {
     pub(super) number: u32,
 }
 
+/// What became of a [`Door`].
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct DoorSaid {
+    #[prost(message, optional, tag = "1")]
+    pub(super) workload: Option<Workload>,
+    #[prost(uint32, tag = "2")]
+    pub(super) port: u32,
+    #[prost(string, optional, tag = "3")]
+    pub(super) error: Option<String>,
+}
+
 /// A frame from the autoscaler.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct DownFrame {
-    #[prost(oneof = "DownKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "DownKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
     pub(super) kind: Option<DownKind>,
 }
 
@@ -158,6 +175,8 @@ pub(super) enum DownKind {
     Synced(Empty),
     #[prost(message, tag = "9")]
     Pods(Pods),
+    #[prost(message, tag = "10")]
+    Door(Door),
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
@@ -303,6 +322,15 @@ pub(super) struct Pods {
     pub(super) failure: Option<Failure>,
     #[prost(fixed64, tag = "4")]
     pub(super) at: u64,
+}
+
+/// Without `port`: no more.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Door {
+    #[prost(message, optional, tag = "1")]
+    pub(super) workload: Option<Workload>,
+    #[prost(uint32, optional, tag = "2")]
+    pub(super) port: Option<u32>,
 }
 
 #[derive(Clone, PartialEq, Message)]

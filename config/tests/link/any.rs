@@ -44,10 +44,10 @@ fn token() -> impl Strategy<Value = Token> {
 }
 
 fn report() -> impl Strategy<Value = Report> {
-    let numbers = (any::<[u64; 3]>(), any::<[u32; 5]>());
-    (numbers, time(), time()).prop_map(|(([seq, concurrency_ns, arrived], counts), from, to)| {
+    let numbers = (any::<[u64; 4]>(), any::<[u32; 5]>());
+    (numbers, time(), time()).prop_map(|(([seq, concurrency_ns, arrived, direct], counts), from, to)| {
         let [peak, in_flight, waiting, open, direct_connections] = counts;
-        Report { seq, from, to, concurrency_ns, arrived, peak, in_flight, waiting, open, direct_connections }
+        Report { seq, from, to, concurrency_ns, arrived, peak, in_flight, waiting, open, direct_connections, direct }
     })
 }
 
@@ -63,6 +63,10 @@ pub(crate) fn up() -> impl Strategy<Value = Up> {
             Up::Report { reporter, workload, report }
         }),
         2 => (reporter(), workload()).prop_map(|(reporter, workload)| Up::Left { reporter, workload }),
+        1 => (workload(), any::<u16>(), prop::option::of(text())).prop_map(|(workload, port, error)| {
+            Up::Door { workload, port, error }
+        }),
+        1 => Just(Up::Leaving),
     ]
 }
 
@@ -147,5 +151,6 @@ pub(crate) fn down() -> impl Strategy<Value = Down> {
         Just(Down::Synced),
         (workload(), pods, prop::option::of(failure()), time())
             .prop_map(|(workload, pods, failure, at)| { Down::Pods { workload, pods, failure, at } }),
+        (workload(), prop::option::of(any::<u16>())).prop_map(|(workload, port)| Down::Door { workload, port }),
     ]
 }

@@ -124,6 +124,25 @@ fn what_has_no_meaning_here_is_skipped() {
     assert_eq!(decoder.next_up(), Ok(None));
 }
 
+#[test]
+fn a_door_on_a_port_that_there_is_not_is_skipped() {
+    // Three bytes of the last port, of which the highest is changed.
+    let beyond = |mut bytes: Vec<u8>| {
+        assert_eq!(bytes.split_off(bytes.len() - 3), [0xff, 0xff, 3]);
+        bytes.extend([0xff, 0xff, 7]);
+        bytes
+    };
+    let (mut up, mut down, mut decoder) = (Vec::new(), Vec::new(), Decoder::new());
+    let workload: WorkloadId = "default/web".parse().unwrap();
+    let said = Up::Door { workload: workload.clone(), port: u16::MAX, error: None };
+    Encoder::new().up(&said, &mut up).unwrap();
+    decoder.feed(&beyond(up));
+    assert_eq!(decoder.next_up(), Ok(None));
+    Encoder::new().down(&Down::Door { workload, port: Some(u16::MAX) }, &mut down).unwrap();
+    decoder.feed(&beyond(down));
+    assert_eq!(decoder.next_down(), Ok(None));
+}
+
 /// An older autoscaler's frame: `tag` of a message with a workload only.
 fn only_a_workload(tag: u8) -> Vec<u8> {
     let gone = Down::WorkloadGone { workload: "default/web".parse().unwrap() };

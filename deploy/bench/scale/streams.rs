@@ -191,6 +191,7 @@ impl Pod {
                 waiting: in_flight.saturating_sub(10),
                 open: in_flight,
                 direct_connections: 0,
+                direct: 0,
             };
         }
     }

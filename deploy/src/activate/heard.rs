@@ -13,6 +13,7 @@ use queue_proxy::link::Link;
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
+use super::doors::Doors;
 use crate::link::next_second;
 use crate::narrate::Narrator;
 
@@ -64,6 +65,7 @@ pub(super) async fn carry(
     heard: Arc<Heard>,
     clock: Clock,
     mut narrator: Narrator,
+    mut doors: Doors,
 ) {
     let mut due = Vec::new();
     let mut second = next_second(clock.now());
@@ -77,6 +79,7 @@ pub(super) async fn carry(
                 }
                 activator.apply(&frame);
                 heard.note(&frame, &activator);
+                doors.apply(&frame);
                 activator.take_wakes().iter().for_each(|wake| narrator.woke(wake));
                 continue;
             }
@@ -85,6 +88,7 @@ pub(super) async fn carry(
         };
         if !urgent {
             second = next_second(clock.now());
+            doors.retry(clock.now());
             activator.take_wakes().iter().for_each(|wake| narrator.woke(wake));
         }
         activator.take_reports(urgent, &mut due);

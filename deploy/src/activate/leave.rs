@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use config::bounds;
-use queue_proxy::Connections;
 use tokio::time::{Instant, sleep};
+
+use super::clients::Clients;
 
 /// How often it is looked whether tunnels are still open.
 const TUNNEL_LOOKS: Duration = Duration::from_millis(50);
@@ -15,7 +16,7 @@ const LOOKS: u32 = 20;
 /// Turns clients away with their next response, also those who still come, and returns when none has come for `quiet`:
 /// by then everyone knows that this activator is going. Whoever merely looks whether the port is open does so for ever,
 /// and is not waited for longer than [`bounds::LEAVE_QUIET`].
-pub(super) async fn quiet(clients: &Connections, quiet: Duration) {
+pub(super) async fn quiet(clients: &Clients, quiet: Duration) {
     clients.turn_all_away();
     let start = Instant::now();
     let most = start + quiet.max(bounds::LEAVE_QUIET);
@@ -47,13 +48,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_looks_for_ever_whether_the_port_is_open_keeps_nobody() {
-        let clients = Connections::default();
+        let clients = Clients::new();
         let start = Instant::now();
         let looks = async {
             loop {
                 sleep(Duration::from_secs(5)).await;
                 let (_ours, theirs) = tokio::io::duplex(64);
-                drop(clients.serve_memory(theirs, Nobody));
+                drop(clients.gateway().serve_memory(theirs, Nobody));
             }
         };
         tokio::select! {
@@ -73,12 +74,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_waits_for_quiet_after_the_last_client() {
-        let clients = Connections::default();
+        let clients = Clients::new();
         let start = Instant::now();
         let come = async {
             sleep(Duration::from_secs(7)).await;
             let (_ours, theirs) = tokio::io::duplex(64);
-            drop(clients.serve_memory(theirs, Nobody));
+            drop(clients.gateway().serve_memory(theirs, Nobody));
         };
         tokio::join!(quiet(&clients, Duration::from_secs(10)), come);
         let took = Instant::now() - start;

@@ -1,10 +1,12 @@
 //! `rouse activator`: holds and balances requests; all that it knows comes from the autoscaler, by a Link.
 
 mod admin;
+mod clients;
+mod doors;
 mod heard;
 mod leave;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,8 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use admin::ActivatorAdmin;
+use clients::Clients;
+use doors::Doors;
 use heard::{Heard, carry};
 
 use crate::exposition;
@@ -36,6 +40,8 @@ pub struct ActivatorOptions {
     pub listen: SocketAddr,
     /// Where the admin port listens.
     pub admin: SocketAddr,
+    /// Where clients reach it, if not where the gateway listens: with this address its doors are published.
+    pub pod_ip: Option<IpAddr>,
     /// Its name among activators.
     pub name: String,
     /// Who signs the autoscaler's certificate; without it the Link is plain.
@@ -70,20 +76,21 @@ async fn serve(options: &ActivatorOptions) -> Result<(), RunError> {
         tls: tls(options)?,
         reporter: Reporter::Activator(options.name.as_str().into()),
         workload: None,
-        address: listen_at,
+        address: SocketAddr::new(options.pod_ip.unwrap_or(listen_at.ip()), listen_at.port()),
         clock,
         network: Network::Tcp,
     });
     let heard = Arc::new(Heard::default());
-    let (clients, neighbours) = (Connections::default(), Connections::default());
+    let (clients, neighbours) = (Clients::new(), Connections::default());
+    let doors = Doors::new(listen_at.ip(), &activator, &clients, &link);
     let wakes = Wakes::default();
     let narrator = Narrator::new(wakes.clone());
     let admin = ActivatorAdmin::new(Arc::clone(&activator), Arc::clone(&heard), link.clone(), wakes, metrics);
 
     let mut tasks = JoinSet::new();
     tasks.spawn(keep);
-    tasks.spawn(carry(Arc::clone(&activator), link.clone(), down, Arc::clone(&heard), clock, narrator));
-    tasks.spawn(listen(clients.clone(), gateway, activator.gateway()));
+    tasks.spawn(carry(Arc::clone(&activator), link.clone(), down, Arc::clone(&heard), clock, narrator, doors));
+    tasks.spawn(listen(clients.gateway().clone(), gateway, activator.gateway()));
     tasks.spawn(listen(neighbours, asking, admin));
     info!(
         "holding and balancing on http://{listen_at} for the autoscaler at {} (admin http://{admin_at})",
@@ -93,6 +100,7 @@ async fn serve(options: &ActivatorOptions) -> Result<(), RunError> {
     signals.first().await;
     info!("ending: serving until no client has come for {:?} (a second signal ends at once)", options.drain_quiet);
     heard.end();
+    link.leaving();
     let finish = async {
         leave::quiet(&clients, options.drain_quiet).await;
         clients.stop().await;

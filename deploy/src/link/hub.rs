@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use activator::Wake;
@@ -31,7 +31,7 @@ pub struct Hub {
     incarnation: u64,
     /// From when on what has not been heard of is taken for gone.
     complete_from: Time,
-    known: Mutex<Known>,
+    pub(super) known: Mutex<Known>,
     /// Something is due earlier than before.
     changed: Notify,
 }
@@ -57,6 +57,8 @@ pub(crate) struct Seat {
     pub(crate) last_seq: LastSeq,
     /// Whether what it reports counts: what a pod reports does not before the platform names it.
     pub(crate) counts: Arc<AtomicBool>,
+    /// When the last request came to the pod's workload past the activators.
+    last_direct: Arc<AtomicU64>,
 }
 
 impl Hub {
@@ -91,6 +93,7 @@ impl Hub {
         let number = known.next_number();
         let met = known.reporters.open(&hello.reporter, hello.incarnation, number, Arc::clone(outlet));
         outlet.push(Down::Welcome { incarnation: self.incarnation, heartbeat: bounds::LINK_HEARTBEAT });
+        let last_direct = workload.as_ref().map(|id| known.directness(id)).unwrap_or_default();
         let counts = match (&hello.reporter, &workload) {
             (Reporter::Pod(id), Some(workload)) => {
                 let greet = |pod: &mut Standing| pod.hello(hello.address, Arc::clone(outlet), met.is_new);
@@ -98,13 +101,15 @@ impl Hub {
                 known.settle_pod(id);
                 known.counts(id)
             }
-            _ => {
+            (Reporter::Activator(name), _) => {
+                known.activator_came(name, hello.address.ip(), met.is_new);
                 known.readers.add(number, Arc::clone(outlet));
                 known.fill(now, number);
                 Arc::new(AtomicBool::new(true))
             }
+            (Reporter::Pod(_), None) => Arc::default(),
         };
-        Ok(Seat { number, reporter: hello.reporter, workload, last_seq: met.last_seq, counts })
+        Ok(Seat { number, reporter: hello.reporter, workload, last_seq: met.last_seq, counts, last_direct })
     }
 
     /// A pod says how it is; whether that changed anything. Activators have been told when this returns.
@@ -113,6 +118,20 @@ impl Hub {
         let mut known = self.known.lock();
         known.is_seated(seat.number, &seat.reporter)
             && known.change_known_pod(self.clock.now(), id, |pod| pod.say(state))
+    }
+
+    /// An activator says what became of a door.
+    pub(crate) fn door_said(&self, seat: &Seat, workload: &WorkloadId, port: u16, error: Option<&str>) {
+        let Reporter::Activator(name) = &seat.reporter else { return };
+        if let Some(error) = error {
+            tracing::warn!(activator = %name, %workload, port, error, "An activator cannot open a door");
+        }
+        self.known.lock().door_said((seat.number, &seat.reporter), workload, port, error.is_none());
+    }
+
+    /// An activator was told to end.
+    pub(crate) fn leaves(&self, seat: &Seat) {
+        self.known.lock().activator_leaves(seat.number, &seat.reporter);
     }
 
     /// Tells an activator more of what it has to know, as soon as it has read most of what was sent.
@@ -158,6 +177,11 @@ impl Seat {
     /// Whether this is the load of who is linked: of itself, and if it is a pod, of the workload that it serves.
     pub(crate) fn is_own(&self, reporter: &Reporter, workload: &WorkloadId) -> bool {
         self.reporter == *reporter && self.workload.as_ref().is_none_or(|own| own == workload)
+    }
+
+    /// Notes that by then a request had come past the activators.
+    pub(crate) fn note_direct(&self, by: Time) {
+        self.last_direct.fetch_max(by.as_nanos(), Ordering::Relaxed);
     }
 
     /// Whether the report of this number counts: it is new, and of somebody who is known to exist.

@@ -1,18 +1,21 @@
 //! What the autoscaler knows of workloads and pods, and who is told of it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use config::link::{Down, Reporter};
 use config::{Failure, Pod, PodId, PodState, Time, Workload, WorkloadId};
 
+use super::doors::{Changed, Doors};
 use super::gone::Gone;
 use super::identity::Proof;
 use super::readers::Readers;
 use super::reporters::{LinkNumber, Reporters};
 use super::standing::Standing;
 use super::unwelcome::Unwelcome;
+use crate::gathered::Gathered;
 
 /// All that a hub knows, under its one lock.
 #[derive(Debug, Default)]
@@ -23,6 +26,9 @@ pub(crate) struct Known {
     gone: Gone,
     pub(crate) reporters: Reporters,
     pub(crate) readers: Readers,
+    pub(super) doors: Doors,
+    /// For whoever routes.
+    pub(super) changed: Arc<Gathered<Changed>>,
     next: LinkNumber,
     /// Whether all that exists has had time to speak.
     is_complete: bool,
@@ -36,6 +42,8 @@ struct Served {
     failure: Option<Failure>,
     /// Those of [`Known::pods`] that are its.
     pods: BTreeSet<PodId>,
+    /// When the last request came to one of them past the activators, in nanoseconds; 0 is never.
+    last_direct: Arc<AtomicU64>,
 }
 
 impl Served {
@@ -54,10 +62,11 @@ impl Served {
         Down::Pods { workload: self.workload.id.clone(), pods, failure: self.failure.clone(), at }
     }
 
-    /// All that an activator has to know.
-    fn all(&self, pods: &HashMap<PodId, Standing>, at: Time) -> Vec<Down> {
+    /// All that an activator has to know. When a door opens, pods are known.
+    fn all(&self, pods: &HashMap<PodId, Standing>, doors: &Doors, at: Time) -> Vec<Down> {
         let told = self.pods.iter().filter_map(|id| pods.get(id)?.told()).collect();
-        vec![self.declared(), self.settings(), self.news(told, at)]
+        let door = doors.frame(&self.workload.id);
+        [self.declared(), self.settings(), self.news(told, at)].into_iter().chain(door).collect()
     }
 }
 
@@ -114,10 +123,10 @@ impl Known {
     pub(crate) fn set_workload(&mut self, now: Time, workload: &Arc<Workload>) {
         let served = self.workloads.entry(workload.id.clone()).or_insert_with(|| {
             let (watermark, pods) = (u32::MAX, BTreeSet::new());
-            Served { workload: Arc::clone(workload), watermark, failure: None, pods }
+            Served { workload: Arc::clone(workload), watermark, failure: None, pods, last_direct: Arc::default() }
         });
         served.workload = Arc::clone(workload);
-        for frame in served.all(&self.pods, now) {
+        for frame in served.all(&self.pods, &self.doors, now) {
             self.readers.tell(&workload.id, &frame);
         }
         self.settle(&workload.id);
@@ -129,6 +138,7 @@ impl Known {
         for outlet in served.pods.iter().filter_map(|pod| self.pods.remove(pod)?.outlet) {
             outlet.close();
         }
+        self.doors.workload_gone(id);
         self.readers.tell(id, &Down::WorkloadGone { workload: id.clone() });
     }
 
@@ -198,6 +208,9 @@ impl Known {
         if let Some(pod) = news {
             self.tell(now, &workload, pod);
         }
+        if changed {
+            self.note(&workload);
+        }
         changed
     }
 
@@ -238,8 +251,8 @@ impl Known {
 
     /// Tells an activator more of what there is, while it has room.
     pub(crate) fn fill(&mut self, now: Time, number: LinkNumber) {
-        let Known { workloads, pods, readers, is_complete, .. } = self;
-        readers.fill(number, workloads, |served| served.all(pods, now), *is_complete);
+        let Known { workloads, pods, readers, doors, is_complete, .. } = self;
+        readers.fill(number, workloads, |served| served.all(pods, doors, now), *is_complete);
     }
 
     /// When [`Known::see_to`] has something to do next.
@@ -256,10 +269,76 @@ impl Known {
         }
         let lost = self.reporters.take_lost(now);
         for reporter in &lost {
-            if let Reporter::Pod(id) = reporter {
-                self.change_known_pod(now, id, Standing::lost);
+            match reporter {
+                Reporter::Pod(id) => drop(self.change_known_pod(now, id, Standing::lost)),
+                Reporter::Activator(name) => {
+                    self.doors.lost(name);
+                    self.note_activators();
+                }
             }
         }
         lost
+    }
+
+    /// Tells activators where to listen for a workload.
+    pub(super) fn tell_door(&mut self, id: &WorkloadId) {
+        if let Some(frame) = self.doors.frame(id).filter(|_| self.knows(id)) {
+            self.readers.tell(id, &frame);
+        }
+        self.note(id);
+    }
+
+    /// An activator is linked.
+    pub(crate) fn activator_came(&mut self, name: &Arc<str>, ip: IpAddr, is_new: bool) {
+        self.doors.greet(name, ip, is_new);
+        self.note_activators();
+    }
+
+    /// An activator says, on its newest Link, that it was told to end.
+    pub(crate) fn activator_leaves(&mut self, number: LinkNumber, reporter: &Reporter) {
+        if let Reporter::Activator(name) = reporter
+            && self.is_seated(number, reporter)
+        {
+            self.doors.leaves(name);
+            self.note_activators();
+        }
+    }
+
+    /// An activator says, on its newest Link, what became of a door.
+    pub(crate) fn door_said(
+        &mut self,
+        (number, reporter): (LinkNumber, &Reporter),
+        workload: &WorkloadId,
+        port: u16,
+        is_open: bool,
+    ) {
+        if let Reporter::Activator(name) = reporter
+            && self.is_seated(number, reporter)
+            && self.doors.said(name, workload, port, is_open)
+        {
+            self.note(workload);
+        }
+    }
+
+    /// Where it is noted when the last request came to the workload past the activators.
+    pub(crate) fn directness(&self, id: &WorkloadId) -> Arc<AtomicU64> {
+        self.workloads.get(id).map(|served| Arc::clone(&served.last_direct)).unwrap_or_default()
+    }
+
+    pub(super) fn last_direct(&self, id: &WorkloadId) -> Option<Time> {
+        let nanos = self.workloads.get(id)?.last_direct.load(Ordering::Relaxed);
+        (nanos > 0).then_some(Time::from_nanos(nanos))
+    }
+
+    fn note(&self, id: &WorkloadId) {
+        self.changed.note(|changed| {
+            if !changed.workloads.contains(id) {
+                changed.workloads.insert(id.clone());
+            }
+        });
+    }
+
+    fn note_activators(&self) {
+        self.changed.note(|changed| changed.activators = true);
     }
 }

@@ -1,6 +1,7 @@
 //! The Link: within one process the activator's reports go to the autoscaler through a bounded channel; between
 //! processes [`LinkServer`] keeps a stream to each reporter, and the [`Hub`] knows who is linked and what each must know.
 
+mod doors;
 mod down;
 mod gone;
 mod hub;
@@ -27,6 +28,7 @@ use config::{PodId, Time, bounds};
 use queue_proxy::Clock;
 use tokio::sync::mpsc;
 
+pub use doors::{ActivatorSeen, Changed, DirectSeen};
 pub use hub::Hub;
 pub use identity::{Identity, OwnPods};
 pub use server::LinkServer;

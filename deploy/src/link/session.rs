@@ -171,6 +171,9 @@ impl Session {
                 let room = self.frames.reserve().await.map_err(|_| Over::NobodyListens)?;
                 let counts = seat.takes(report.seq) && seat.is_own(&reporter, &workload);
                 if counts && self.skew.place(&mut report, now) {
+                    if report.direct > 0 {
+                        seat.note_direct(report.to);
+                    }
                     room.send(Heard::Up(Up::Report { reporter, workload, report }));
                 } else {
                     counter!(exposition::REPORTS_DROPPED).increment(1);
@@ -181,6 +184,14 @@ impl Session {
                 if seat.is_own(&reporter, &workload) && seat.counts.load(Ordering::Relaxed) {
                     self.pass(Heard::Up(Up::Left { reporter, workload })).await?;
                 }
+                Ok(())
+            }
+            (Up::Door { workload, port, error }, Some(seat)) => {
+                self.hub.door_said(seat, &workload, port, error.as_deref());
+                Ok(())
+            }
+            (Up::Leaving, Some(seat)) => {
+                self.hub.leaves(seat);
                 Ok(())
             }
         }

@@ -77,6 +77,11 @@ impl Standing {
         }
     }
 
+    /// Whether it was heard once and has no Link now.
+    pub(super) fn is_silent(&self) -> bool {
+        self.said.is_some() && self.outlet.is_none()
+    }
+
     /// Whether neither the platform names it nor is it linked.
     pub(crate) fn is_forgotten(&self) -> bool {
         self.platform.is_none() && self.outlet.is_none()

@@ -127,6 +127,11 @@ impl Link {
         self.shared.changed.notify_one();
     }
 
+    /// Says that clients are to be sent elsewhere from now on.
+    pub fn leaving(&self) {
+        self.say([Up::Leaving]);
+    }
+
     /// Says that this reporter has nothing left of `workload`.
     pub fn left(&self, workload: &WorkloadId) {
         self.say([Up::Left { reporter: self.shared.reporter.clone(), workload: workload.clone() }]);

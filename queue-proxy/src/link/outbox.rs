@@ -1,5 +1,6 @@
 //! What a reporter has to say, until it has been heard.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use config::link::{Reporter, Up};
@@ -11,6 +12,8 @@ use config::{PodId, PodState, Time, bounds};
 /// Order is that in which frames came; nothing is ever merged. What was not acknowledged is written again on the next
 /// connection, and everything that is kept on the first one to an autoscaler that was not met before. Nothing of this is
 /// written before the autoscaler has said which one it is.
+///
+/// An answer belongs to the connection on which it was asked for: it is said there or not at all.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     kept: VecDeque<Kept>,
@@ -22,6 +25,8 @@ pub(crate) struct Outbox {
     met: Option<u64>,
     is_welcome: bool,
     state: Option<State>,
+    /// What was asked for on this connection.
+    answers: VecDeque<Up>,
     resent: u64,
     dropped: u64,
 }
@@ -35,7 +40,7 @@ struct Kept {
     frame: Up,
 }
 
-/// How the pod is: only the newest matters.
+/// How the reporter is: only the newest matters.
 #[derive(Debug)]
 struct State {
     frame: Up,
@@ -53,12 +58,13 @@ impl Outbox {
                 self.last_seq = seq;
             }
             Up::Left { .. } => {}
-            Up::State { .. } => {
+            Up::State { .. } | Up::Leaving => {
                 if self.state.as_ref().is_none_or(|said| said.frame != frame) {
                     self.state = Some(State { frame, is_written: false });
                 }
                 return;
             }
+            Up::Door { .. } => return self.answer(frame),
             Up::Hello { .. } | Up::Heartbeat { .. } => return,
         }
         self.expire(now);
@@ -66,6 +72,17 @@ impl Outbox {
             self.forget_oldest();
         }
         self.kept.push_back(Kept { since: now, seq, was_written: false, frame });
+    }
+
+    fn answer(&mut self, frame: Up) {
+        if !self.is_welcome {
+            return;
+        }
+        if self.answers.len() == bounds::LINK_ANSWERS {
+            self.answers.pop_front();
+            self.dropped += 1;
+        }
+        self.answers.push_back(frame);
     }
 
     /// Says how the pod is.
@@ -78,6 +95,7 @@ impl Outbox {
     /// A new connection begins, on which nothing was written.
     pub(crate) fn connected(&mut self) {
         self.is_welcome = false;
+        self.answers = VecDeque::new();
         if let Some(state) = &mut self.state {
             state.is_written = false;
         }
@@ -102,14 +120,19 @@ impl Outbox {
 
     /// Whether there is something to write.
     pub(crate) fn has_next(&self) -> bool {
-        self.state.as_ref().is_some_and(|state| !state.is_written) || (self.is_welcome && self.next < self.kept.len())
+        self.state.as_ref().is_some_and(|state| !state.is_written)
+            || !self.answers.is_empty()
+            || (self.is_welcome && self.next < self.kept.len())
     }
 
     /// The next frame to write; it counts as written.
-    pub(crate) fn next(&mut self) -> Option<&Up> {
+    pub(crate) fn next(&mut self) -> Option<Cow<'_, Up>> {
         if let Some(state) = self.state.as_mut().filter(|state| !state.is_written) {
             state.is_written = true;
-            return Some(&state.frame);
+            return Some(Cow::Borrowed(&state.frame));
+        }
+        if let Some(frame) = self.answers.pop_front() {
+            return Some(Cow::Owned(frame));
         }
         if !self.is_welcome {
             return None;
@@ -118,7 +141,7 @@ impl Outbox {
         self.next += 1;
         self.resent += u64::from(kept.was_written);
         kept.was_written = true;
-        Some(&kept.frame)
+        Some(Cow::Borrowed(&kept.frame))
     }
 
     /// Whether all was written to an autoscaler that is listening.

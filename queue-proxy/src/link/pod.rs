@@ -1,6 +1,7 @@
 //! What the queue-proxy of one pod says by its Link, and how it obeys what it is told.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use config::link::Down;
@@ -26,6 +27,8 @@ pub struct PodReports {
     started_with: Serving,
     /// It was told to end.
     told_to_end: Notify,
+    /// Of [`Connections::direct_requests`], how many were reported.
+    direct_told: AtomicU64,
 }
 
 impl PodReports {
@@ -38,8 +41,9 @@ impl PodReports {
         connections: Connections,
         drain: Arc<Drain>,
     ) -> PodReports {
+        let (told_to_end, direct_told) = (Notify::new(), AtomicU64::new(0));
         let workload = SetOnce::new_with(workload);
-        PodReports { link, pod, workload, front, connections, drain, started_with, told_to_end: Notify::new() }
+        PodReports { link, pod, workload, front, connections, drain, started_with, told_to_end, direct_told }
     }
 
     /// Says how the pod is, and says it again whenever a drain begins or is taken back. Never ends.
@@ -125,6 +129,8 @@ impl PodReports {
         self.front.gate().take_reports(partial, &mut reports);
         if let Some(newest) = reports.last_mut() {
             newest.direct_connections = self.connections.direct().open;
+            let came = self.connections.direct_requests();
+            newest.direct = came - self.direct_told.swap(came, Ordering::Relaxed);
         }
         for report in reports {
             self.link.report(workload, report);

@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use queue_proxy::link::{self, Link, LinkSettings, PodReports};
 use queue_proxy::net::{MemoryNetwork, Network};
 use queue_proxy::{Clock, Connections, Drain, Front};
+use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep};
 
 use crate::server::{Autoscaler, ServerLink, pod, settings, workload};
@@ -17,6 +18,7 @@ struct Pod {
     front: Arc<Front>,
     reports: Arc<PodReports>,
     drain: Arc<Drain>,
+    connections: Connections,
     link: Link,
 }
 
@@ -39,7 +41,7 @@ async fn start_as(workload: Option<WorkloadId>) -> (Pod, Autoscaler, ServerLink)
         link.clone(),
         (workload, pod()),
         (Arc::clone(&front), serving),
-        connections,
+        connections.clone(),
         Arc::clone(&drain),
     ));
     let running = Arc::clone(&reports);
@@ -47,7 +49,7 @@ async fn start_as(workload: Option<WorkloadId>) -> (Pod, Autoscaler, ServerLink)
         tokio::join!(driver, running.say_state(), running.say_reports(), running.obey(said));
     });
     let server = autoscaler.welcome(1).await;
-    (Pod { front, reports, drain, link }, autoscaler, server)
+    (Pod { front, reports, drain, connections, link }, autoscaler, server)
 }
 
 async fn state(server: &mut ServerLink) -> PodState {
@@ -148,6 +150,25 @@ async fn a_pod_that_does_not_know_its_workload_keeps_its_reports_until_the_autos
     };
     let (last, ()) = tokio::join!(last, pod.reports.last_words());
     assert_eq!(last, workload());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_says_how_many_requests_came_past_the_activator_and_each_counts_once() {
+    let (pod, _autoscaler, mut server) = start().await;
+    let inside = pod.front.gate().try_admit().unwrap(); // so that there is something to report each second
+    server.report().await;
+    let mut open = Vec::new();
+    for mark in ["", "", "Rouse-May-Refuse: 1\r\n", "Rouse-May-Refuse: 0\r\n"] {
+        let (mut client, theirs) = tokio::io::duplex(4 << 10);
+        tokio::spawn(pod.connections.serve_memory(theirs, Arc::clone(&pod.front)));
+        client.write_all(format!("GET / HTTP/1.1\r\nHost: app\r\n{mark}\r\n").as_bytes()).await.unwrap();
+        open.push(client);
+    }
+    let report = server.report().await;
+    assert_eq!((report.direct, report.direct_connections), (2, 2));
+    let report = server.report().await;
+    assert_eq!((report.direct, report.direct_connections), (0, 2));
+    drop(inside);
 }
 
 #[tokio::test(start_paused = true)]

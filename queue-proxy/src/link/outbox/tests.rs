@@ -27,7 +27,7 @@ fn at(seconds: u64) -> Time {
 fn written(outbox: &mut Outbox) -> Vec<u64> {
     let mut numbers = Vec::new();
     while let Some(frame) = outbox.next() {
-        match frame {
+        match &*frame {
             Up::Report { report, .. } => numbers.push(report.seq),
             Up::Left { .. } => numbers.push(0),
             _ => {}
@@ -118,11 +118,41 @@ fn only_the_newest_state_is_said_and_it_waits_for_no_welcome() {
     outbox.set_state(at(1), &reporter(), PodState::Ready);
     let ready = Up::State { pod: PodId::new("p"), state: PodState::Ready };
     outbox.connected();
-    assert_eq!(outbox.next(), Some(&ready));
+    assert_eq!(outbox.next().as_deref(), Some(&ready));
     outbox.set_state(at(1), &reporter(), PodState::Ready);
     assert_eq!(outbox.next(), None, "said once a connection");
     outbox.connected();
-    assert_eq!(outbox.next(), Some(&ready));
+    assert_eq!(outbox.next().as_deref(), Some(&ready));
+}
+
+#[test]
+fn that_an_activator_leaves_is_said_on_every_connection() {
+    let mut outbox = Outbox::default();
+    outbox.push(at(1), Up::Leaving);
+    for _ in 0..2 {
+        outbox.connected();
+        assert_eq!(outbox.next().as_deref(), Some(&Up::Leaving), "before anything else");
+        assert_eq!(outbox.next(), None);
+    }
+}
+
+#[test]
+fn an_answer_is_said_on_the_connection_where_it_was_asked_for_or_not_at_all() {
+    let door = |port| Up::Door { workload: WorkloadId::new("n", "k", "w"), port, error: None };
+    let mut outbox = Outbox::default();
+    outbox.push(at(0), door(1));
+    assert!(!outbox.has_next(), "nobody asked");
+    outbox.welcomed(at(0), 1);
+    outbox.push(at(1), door(2));
+    assert!(!outbox.is_written());
+    assert_eq!(outbox.next().as_deref(), Some(&door(2)));
+    outbox.push(at(2), door(3));
+    outbox.connected();
+    outbox.welcomed(at(2), 1);
+    assert_eq!(outbox.next(), None);
+
+    (0..=bounds::LINK_ANSWERS).for_each(|_| outbox.push(at(3), door(4)));
+    assert_eq!((outbox.answers.len(), outbox.dropped()), (bounds::LINK_ANSWERS, 1));
 }
 
 #[test]
@@ -175,7 +205,7 @@ proptest! {
             match step {
                 Step::Push => { outbox.push(at(1), report()); pushed += 1 }
                 Step::Write(frames) => for _ in 0..frames {
-                    if let Some(frame) = outbox.next() { hear(&mut heard, frame) }
+                    if let Some(frame) = outbox.next() { hear(&mut heard, &frame) }
                 },
                 Step::Acknowledge => if let Some(&last) = heard.last() { outbox.acknowledged(last) },
                 Step::Reconnect => { outbox.connected(); outbox.welcomed(at(1), incarnation) }
@@ -187,7 +217,7 @@ proptest! {
                 }
             }
         }
-        while let Some(frame) = outbox.next() { hear(&mut heard, frame) }
+        while let Some(frame) = outbox.next() { hear(&mut heard, &frame) }
         prop_assert_eq!(heard, (1..=pushed).collect::<Vec<u64>>());
     }
 }
