@@ -129,6 +129,10 @@ fn up(names: &mut Told, kind: UpKind) -> Result<Option<Up>, WireError> {
             let (reporter, workload) = names.forget(left.number)?;
             Up::Left { reporter, workload }
         }
+        UpKind::Latency(said) => {
+            let (reporter, workload) = names.name(said.number)?;
+            return Ok(said.latency().map(|latency| Up::Latency { reporter, workload, latency }));
+        }
     };
     Ok(Some(frame))
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 pub use decoder::Decoder;
 pub use encoder::{Encoder, TooLong};
 
-use crate::{Failure, Mode, Pod, PodId, PodState, Report, Serving, Time, WorkloadId};
+use crate::{Failure, Latency, Mode, Pod, PodId, PodState, Report, Serving, Time, WorkloadId};
 
 /// What is asked of an autoscaler to open a Link: one HTTP/2 stream, whose request carries [`Up`] frames and whose
 /// response carries [`Down`] frames.
@@ -95,6 +95,16 @@ pub enum Up {
         reporter: Reporter,
         /// Whose load it was.
         workload: WorkloadId,
+    },
+    /// How long requests took since the reporter last said so: every [`crate::bounds::LATENCY_EVERY`] if there were any.
+    /// Said once, for no decision depends on it: it is neither acknowledged nor said again.
+    Latency {
+        /// Who speaks.
+        reporter: Reporter,
+        /// Whose requests they were.
+        workload: WorkloadId,
+        /// What was seen.
+        latency: Latency,
     },
 }
 

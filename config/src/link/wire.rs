@@ -9,7 +9,7 @@ use prost::{Message, Oneof};
 /// A frame from a reporter.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct UpFrame {
-    #[prost(oneof = "UpKind", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "UpKind", tags = "1, 2, 3, 4, 5, 6, 7")]
     pub(super) kind: Option<UpKind>,
 }
 
@@ -27,6 +27,8 @@ pub(super) enum UpKind {
     Report(Report),
     #[prost(message, tag = "6")]
     Left(Left),
+    #[prost(message, tag = "7")]
+    Latency(Latency),
 }
 
 /// One of `pod` and `activator` says who speaks.
@@ -117,6 +119,25 @@ pub(super) struct Report {
 pub(super) struct Left {
     #[prost(uint32, tag = "1")]
     pub(super) number: u32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Latency {
+    #[prost(uint32, tag = "1")]
+    pub(super) number: u32,
+    #[prost(message, optional, tag = "2")]
+    pub(super) answered: Option<Histogram>,
+    #[prost(message, optional, tag = "3")]
+    pub(super) held: Option<Histogram>,
+}
+
+/// `counts` says of each duration in `took`, at the same place, how many took that long.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Histogram {
+    #[prost(uint64, repeated, tag = "1")]
+    pub(super) took: Vec<u64>,
+    #[prost(uint64, repeated, tag = "2")]
+    pub(super) counts: Vec<u64>,
 }
 
 /// A frame from the autoscaler.

@@ -1,5 +1,6 @@
 //! What a reporter has to say, until it has been heard.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use config::link::{Reporter, Up};
@@ -11,6 +12,8 @@ use config::{PodId, PodState, Time, bounds};
 /// Order is that in which frames came; nothing is ever merged. What was not acknowledged is written again on the next
 /// connection, and everything that is kept on the first one to an autoscaler that was not met before. Nothing of this is
 /// written before the autoscaler has said which one it is.
+///
+/// How long requests took is said once, to an autoscaler that listens, and not kept.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     kept: VecDeque<Kept>,
@@ -22,6 +25,8 @@ pub(crate) struct Outbox {
     met: Option<u64>,
     is_welcome: bool,
     state: Option<State>,
+    /// How long requests took; empty unless an autoscaler listens.
+    latencies: VecDeque<Up>,
     resent: u64,
     dropped: u64,
 }
@@ -59,6 +64,7 @@ impl Outbox {
                 }
                 return;
             }
+            Up::Latency { .. } => return self.push_latency(frame),
             Up::Hello { .. } | Up::Heartbeat { .. } => return,
         }
         self.expire(now);
@@ -66,6 +72,17 @@ impl Outbox {
             self.forget_oldest();
         }
         self.kept.push_back(Kept { since: now, seq, was_written: false, frame });
+    }
+
+    fn push_latency(&mut self, frame: Up) {
+        if !self.is_welcome {
+            return;
+        }
+        if self.latencies.len() == bounds::LATENCY_FRAMES {
+            self.latencies.pop_front();
+            self.dropped += 1;
+        }
+        self.latencies.push_back(frame);
     }
 
     /// Says how the pod is.
@@ -77,10 +94,16 @@ impl Outbox {
 
     /// A new connection begins, on which nothing was written.
     pub(crate) fn connected(&mut self) {
-        self.is_welcome = false;
+        self.disconnected();
         if let Some(state) = &mut self.state {
             state.is_written = false;
         }
+    }
+
+    /// Nobody listens until the next welcome.
+    pub(crate) fn disconnected(&mut self) {
+        self.is_welcome = false;
+        self.latencies = VecDeque::new();
     }
 
     /// The autoscaler says which one it is.
@@ -102,14 +125,19 @@ impl Outbox {
 
     /// Whether there is something to write.
     pub(crate) fn has_next(&self) -> bool {
-        self.state.as_ref().is_some_and(|state| !state.is_written) || (self.is_welcome && self.next < self.kept.len())
+        self.state.as_ref().is_some_and(|state| !state.is_written)
+            || !self.latencies.is_empty()
+            || (self.is_welcome && self.next < self.kept.len())
     }
 
     /// The next frame to write; it counts as written.
-    pub(crate) fn next(&mut self) -> Option<&Up> {
+    pub(crate) fn next(&mut self) -> Option<Cow<'_, Up>> {
         if let Some(state) = self.state.as_mut().filter(|state| !state.is_written) {
             state.is_written = true;
-            return Some(&state.frame);
+            return Some(Cow::Borrowed(&state.frame));
+        }
+        if let Some(frame) = self.latencies.pop_front() {
+            return Some(Cow::Owned(frame));
         }
         if !self.is_welcome {
             return None;
@@ -118,7 +146,7 @@ impl Outbox {
         self.next += 1;
         self.resent += u64::from(kept.was_written);
         kept.was_written = true;
-        Some(&kept.frame)
+        Some(Cow::Borrowed(&kept.frame))
     }
 
     /// Whether all was written to an autoscaler that is listening.
@@ -132,6 +160,9 @@ impl Outbox {
             self.forget_oldest();
         }
         // A burst's room is given back.
+        if self.latencies.is_empty() {
+            self.latencies = VecDeque::new();
+        }
         if self.kept.capacity() > 1024 && self.kept.len() < self.kept.capacity() / 4 {
             self.kept.shrink_to(self.kept.len() * 2);
         }

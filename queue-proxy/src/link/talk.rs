@@ -202,7 +202,7 @@ impl Talk<'_> {
                 && let Some(frame) = outbox.next()
             {
                 // One that cannot be said is left out, or nothing after it ever would be.
-                if let Err(error) = self.encoder.up(frame, &mut out) {
+                if let Err(error) = self.encoder.up(&frame, &mut out) {
                     tracing::warn!(%error, "A frame is not sent");
                 }
             }

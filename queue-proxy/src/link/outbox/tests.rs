@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use config::{Report, WorkloadId};
+use config::{Latency, Report, WorkloadId};
 use proptest::prelude::*;
 
 use super::*;
@@ -19,6 +19,10 @@ fn left() -> Up {
     Up::Left { reporter: reporter(), workload: WorkloadId::new("n", "k", "w") }
 }
 
+fn latency() -> Up {
+    Up::Latency { reporter: reporter(), workload: WorkloadId::new("n", "k", "w"), latency: Latency::default() }
+}
+
 fn at(seconds: u64) -> Time {
     Time::ZERO + Duration::from_secs(seconds)
 }
@@ -27,7 +31,7 @@ fn at(seconds: u64) -> Time {
 fn written(outbox: &mut Outbox) -> Vec<u64> {
     let mut numbers = Vec::new();
     while let Some(frame) = outbox.next() {
-        match frame {
+        match &*frame {
             Up::Report { report, .. } => numbers.push(report.seq),
             Up::Left { .. } => numbers.push(0),
             _ => {}
@@ -56,6 +60,29 @@ fn what_was_not_acknowledged_is_written_again_and_nothing_else() {
     assert_eq!(outbox.resent(), 2);
     outbox.acknowledged(5);
     assert_eq!(meet(&mut outbox, at(5), 7), NONE);
+}
+
+#[test]
+fn how_long_requests_took_is_said_once_and_only_to_who_listens() {
+    let mut outbox = Outbox::default();
+    outbox.push(at(0), latency());
+    assert!(!outbox.has_next(), "nobody listens");
+    outbox.welcomed(at(0), 1);
+    outbox.push(at(1), left());
+    outbox.push(at(1), latency());
+    let mut said = || outbox.next().map(Cow::into_owned);
+    assert_eq!([said(), said(), said()], [Some(latency()), Some(left()), None], "before the last word");
+
+    outbox.push(at(2), latency());
+    outbox.disconnected();
+    outbox.push(at(2), latency());
+    outbox.connected();
+    outbox.welcomed(at(2), 1);
+    outbox.push(at(2), report());
+    assert_eq!(written(&mut outbox), [0, 1], "what was not said before the connection broke is not said after");
+
+    (0..=bounds::LATENCY_FRAMES).for_each(|_| outbox.push(at(3), latency()));
+    assert_eq!((outbox.latencies.len(), outbox.dropped()), (bounds::LATENCY_FRAMES, 1));
 }
 
 #[test]
@@ -118,11 +145,11 @@ fn only_the_newest_state_is_said_and_it_waits_for_no_welcome() {
     outbox.set_state(at(1), &reporter(), PodState::Ready);
     let ready = Up::State { pod: PodId::new("p"), state: PodState::Ready };
     outbox.connected();
-    assert_eq!(outbox.next(), Some(&ready));
+    assert_eq!(outbox.next().as_deref(), Some(&ready));
     outbox.set_state(at(1), &reporter(), PodState::Ready);
     assert_eq!(outbox.next(), None, "said once a connection");
     outbox.connected();
-    assert_eq!(outbox.next(), Some(&ready));
+    assert_eq!(outbox.next().as_deref(), Some(&ready));
 }
 
 #[test]
@@ -175,7 +202,7 @@ proptest! {
             match step {
                 Step::Push => { outbox.push(at(1), report()); pushed += 1 }
                 Step::Write(frames) => for _ in 0..frames {
-                    if let Some(frame) = outbox.next() { hear(&mut heard, frame) }
+                    if let Some(frame) = outbox.next() { hear(&mut heard, &frame) }
                 },
                 Step::Acknowledge => if let Some(&last) = heard.last() { outbox.acknowledged(last) },
                 Step::Reconnect => { outbox.connected(); outbox.welcomed(at(1), incarnation) }
@@ -187,7 +214,7 @@ proptest! {
                 }
             }
         }
-        while let Some(frame) = outbox.next() { hear(&mut heard, frame) }
+        while let Some(frame) = outbox.next() { hear(&mut heard, &frame) }
         prop_assert_eq!(heard, (1..=pushed).collect::<Vec<u64>>());
     }
 }
