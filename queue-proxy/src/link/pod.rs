@@ -59,11 +59,12 @@ impl PodReports {
     }
 
     /// Reports each second in which somebody was here, and at once when more are here than the autoscaler was prepared
-    /// for. Never ends.
+    /// for; every [`bounds::LATENCY_EVERY`] also how long requests took. Never ends.
     pub async fn say_reports(&self) {
         let clock = self.front.clock();
         let spread = Duration::from_nanos(backoff::random() % bounds::LINK_SPREAD.as_nanos() as u64);
         let mut second = next_second(clock.now()) + spread;
+        let mut seconds = 0;
         loop {
             // A whole second first: its reports include what is due at once.
             let is_whole = timeout_at(clock.instant_of(second), self.front.gate().alarmed()).await.is_err();
@@ -71,6 +72,10 @@ impl PodReports {
                 second = next_second(clock.now()) + spread;
             }
             self.report(!is_whole);
+            seconds += u64::from(is_whole);
+            if is_whole && seconds.is_multiple_of(bounds::LATENCY_EVERY.as_secs()) {
+                self.tell_latency();
+            }
         }
     }
 
@@ -98,6 +103,7 @@ impl PodReports {
     pub async fn last_words(&self) {
         let end = Instant::now() + bounds::LINK_LAST_WORDS;
         self.report(true);
+        self.tell_latency();
         self.link.left(&self.workload);
         if timeout_at(end, self.link.finish()).await.is_err() {
             tracing::warn!("No autoscaler heard the last of this pod");
@@ -112,6 +118,13 @@ impl PodReports {
         }
         for report in reports {
             self.link.report(&self.workload, report);
+        }
+    }
+
+    fn tell_latency(&self) {
+        let latency = self.front.take_latency();
+        if !latency.is_empty() {
+            self.link.latency(&self.workload, latency);
         }
     }
 

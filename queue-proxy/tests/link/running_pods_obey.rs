@@ -13,14 +13,17 @@ use tokio::time::{Instant, sleep};
 
 use crate::server::{Autoscaler, ServerLink, pod, settings, workload};
 
-struct Pod {
-    front: Arc<Front>,
-    reports: Arc<PodReports>,
+pub(crate) struct Pod {
+    pub(crate) network: MemoryNetwork,
+    pub(crate) front: Arc<Front>,
+    pub(crate) connections: Connections,
+    pub(crate) reports: Arc<PodReports>,
     drain: Arc<Drain>,
     link: Link,
 }
 
-async fn start() -> (Pod, Autoscaler, ServerLink) {
+/// A pod whose app, which nobody runs, is at port 8080, linked.
+pub(crate) async fn start() -> (Pod, Autoscaler, ServerLink) {
     let network = MemoryNetwork::default();
     let mut autoscaler = Autoscaler::listen(&network);
     let serving = Serving { container_concurrency: 1, ..Serving::default() };
@@ -34,7 +37,7 @@ async fn start() -> (Pod, Autoscaler, ServerLink) {
         link.clone(),
         (workload(), pod()),
         (Arc::clone(&front), serving),
-        connections,
+        connections.clone(),
         Arc::clone(&drain),
     ));
     let running = Arc::clone(&reports);
@@ -42,7 +45,7 @@ async fn start() -> (Pod, Autoscaler, ServerLink) {
         tokio::join!(driver, running.say_state(), running.say_reports(), running.obey(said));
     });
     let server = autoscaler.welcome(1).await;
-    (Pod { front, reports, drain, link }, autoscaler, server)
+    (Pod { network, front, connections, reports, drain, link }, autoscaler, server)
 }
 
 async fn state(server: &mut ServerLink) -> PodState {
