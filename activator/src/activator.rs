@@ -1,9 +1,10 @@
 //! All workloads of one activator.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use config::link::Up;
-use config::{Failure, Mode, Pod, Serving, Workload, WorkloadId};
+use config::{Failure, Mode, Pod, Serving, Workload, WorkloadId, bounds};
 use queue_proxy::net::Network;
 use queue_proxy::{Clock, Front};
 
@@ -28,6 +29,8 @@ pub struct Activator {
     news: Arc<News>,
     routes: Routes,
     pub(crate) sync: Sync,
+    /// How often all reports were taken.
+    seconds: AtomicU64,
 }
 
 impl Activator {
@@ -38,8 +41,16 @@ impl Activator {
 
     /// An activator that reaches remote pods by `network`.
     pub fn with_network(name: &str, clock: Clock, limits: HoldLimits, network: Network) -> Arc<Activator> {
-        let (news, routes) = (Arc::default(), Routes::default());
-        Arc::new(Activator { name: name.into(), clock, limits, network, news, routes, sync: Sync::default() })
+        Arc::new(Activator {
+            name: name.into(),
+            clock,
+            limits,
+            network,
+            news: Arc::default(),
+            routes: Routes::default(),
+            sync: Sync::default(),
+            seconds: AtomicU64::new(0),
+        })
     }
 
     /// Takes note of a workload that is new or changed. The gates of its pods must have been changed before, for this
@@ -123,7 +134,7 @@ impl Activator {
 
     /// Moves the reports that are due to `out`: this activator's own, which count what it holds, and those of the
     /// pods' gates. With `urgent_only`, of the workloads whose report is due at once; else of all that are busy, to be
-    /// called at each whole second.
+    /// called at each whole second; every [`bounds::LATENCY_EVERY`] that includes how long requests took.
     ///
     /// A workload that fell idle says so once and is then silent.
     pub fn take_reports(&self, urgent_only: bool, out: &mut Vec<Up>) {
@@ -133,8 +144,16 @@ impl Activator {
         if urgent_only {
             return;
         }
+        let seconds = self.seconds.fetch_add(1, Ordering::Relaxed) + 1;
+        let with_latency = seconds.is_multiple_of(bounds::LATENCY_EVERY.as_secs());
         let mut busy = self.news.take_busy();
-        busy.retain(|board| board.upgrade().is_some_and(|board| board.report_second(&self.name, out)));
+        busy.retain(|board| {
+            let Some(board) = board.upgrade() else { return false };
+            if with_latency {
+                board.report_latency(&self.name, out);
+            }
+            board.report_second(&self.name, out)
+        });
         self.news.stay(busy);
     }
 

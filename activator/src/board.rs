@@ -21,10 +21,11 @@ use crate::news::{News, Wake};
 use crate::queue::{Queue, Waiter};
 use crate::roster::Roster;
 use crate::snapshot::Counts;
+use crate::took::Took;
 
 pub(crate) use state::State;
 pub use visit::Admission;
-pub(crate) use visit::Visit;
+pub(crate) use visit::{Held, Visit};
 
 /// Hands slots of pods to requests, the oldest first.
 ///
@@ -69,6 +70,7 @@ impl Board {
             queue: Queue::default(),
             ledger: Ledger::new(clock.now()),
             counts: Counts::default(),
+            took: Took::default(),
             timeouts: Timeouts::from(serving),
             ignore_paths: serving.ignore_paths.clone(),
             failure: None,
@@ -124,7 +126,7 @@ impl Board {
         }
         state.ledger.arrive();
         state.counts.arrived += 1;
-        let visit = Visit { board: Arc::clone(self), ticket };
+        let visit = Visit::new(self, ticket, now);
         let (outcome, due) = match seat {
             Some(seat) => (Arrival::Admitted(Admission { seat, visit }), state.ledger.due(false)),
             None => {

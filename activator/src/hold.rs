@@ -102,10 +102,10 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(visit) = &self.visit
-            && visit.leave_queue()
-        {
+        let Some(visit) = &self.visit else { return };
+        if visit.leave_queue() {
             visit.board().with(|state| state.counts.left += 1);
         }
+        visit.held().tell();
     }
 }

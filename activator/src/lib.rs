@@ -20,6 +20,7 @@ mod routes;
 mod serve;
 mod snapshot;
 mod sync;
+mod took;
 
 pub use activator::Activator;
 pub use balance::{Balance, Picker};

@@ -32,6 +32,15 @@ impl Board {
         out.extend(reports.drain(..).map(frame));
     }
 
+    /// Tells how long requests took, if there were any.
+    pub(crate) fn report_latency(&self, activator: &Arc<str>, out: &mut Vec<Up>) {
+        let latency = self.with(|state| state.took.take());
+        if !latency.is_empty() {
+            let reporter = Reporter::Activator(Arc::clone(activator));
+            out.push(Up::Latency { reporter, workload: self.id().clone(), latency });
+        }
+    }
+
     /// Reports each second while busy. Pods that are gone say their last. False when the workload has been idle for a
     /// whole second and all has been said: it is not asked again until a request comes.
     pub(crate) fn report_second(self: &Arc<Board>, activator: &Arc<str>, out: &mut Vec<Up>) -> bool {
@@ -48,7 +57,7 @@ impl Board {
                 out.push(Up::Left { reporter, workload: self.id().clone() });
             });
             let gates_empty = state.roster.iter().all(|(member, _)| !member.is_here() || member.inside() == (0, 0));
-            let quiet = silent && gates_empty && state.ledger.is_quiet();
+            let quiet = silent && gates_empty && state.ledger.is_quiet() && state.took.is_empty();
             if quiet {
                 state.ledger.unlist();
             }

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use queue_proxy::{Body, Cause, Deadlines, Form, NotForwarded, Outgoing, Refusal, offer};
 use tokio::time::Instant;
 
-use crate::board::{Admission, Arrival, Board};
+use crate::board::{Admission, Arrival, Board, Held};
 use crate::hold::HoldError;
 
 const UNKNOWN_HOST: Refusal = Refusal::now(StatusCode::NOT_FOUND, "unknown-host", "no service has this host");
@@ -33,16 +33,16 @@ pub(crate) fn serve(
             Ok(arrived) => arrived,
             Err(refusal) => return refusal.answer(form),
         };
-        let admission = match arrival {
-            Arrival::Admitted(admission) => admission,
+        let (admission, was_held) = match arrival {
+            Arrival::Admitted(admission) => (admission, false),
             Arrival::Ignored => return ignored(),
             Arrival::Held(place) => match place.wait(deadlines.response_start()).await {
-                Ok(admission) => admission,
+                Ok(admission) => (admission, true),
                 Err(error) => return error.refusal().answer(form),
             },
         };
         // Boxed, because it needs far more room than waiting does, and thousands may wait.
-        let forwarded = Box::pin(hand_over(request, bytes, admission, deadlines)).await;
+        let forwarded = Box::pin(hand_over(request, bytes, admission, was_held, deadlines)).await;
         forwarded.unwrap_or_else(|refusal| refusal.answer(form))
     }
 }
@@ -52,8 +52,10 @@ async fn hand_over(
     request: Request<Incoming>,
     bytes: usize,
     mut admission: Admission,
+    was_held: bool,
     deadlines: Deadlines,
 ) -> Result<Response<Body<Admission>>, Refusal> {
+    let mut held = was_held.then(|| admission.held());
     let mut request = request.map(Outgoing::from);
     let mut tries = 1;
     loop {
@@ -63,6 +65,7 @@ async fn hand_over(
         let offered = offer(member.upstream(), request, member.recipient(), admission, deadlines).await;
         let NotForwarded { guard, cause, request: unseen } = match offered {
             Ok(mut response) => {
+                held.iter().for_each(Held::tell);
                 if let Some(admission) = response.body_mut().guard_mut() {
                     admission.answers();
                 }
@@ -82,6 +85,7 @@ async fn hand_over(
         request = *unseen;
         let place = Board::again(guard, bytes, cause).map_err(HoldError::refusal)?;
         admission = place.wait(deadlines.response_start()).await.map_err(HoldError::refusal)?;
+        held = Some(admission.held());
     }
 }
 
@@ -116,6 +120,6 @@ mod tests {
     fn a_request_that_waits_needs_little_memory() {
         let request = size_of::<Request<Incoming>>();
         let size = size_of_future(serve);
-        assert!(size <= 704, "{size} bytes, {request} of which are the request");
+        assert!(size <= 720, "{size} bytes, {request} of which are the request");
     }
 }

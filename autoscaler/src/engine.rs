@@ -20,6 +20,7 @@ use config::{Failure, Pod, PodId, Route, Time, Workload, WorkloadId};
 use self::deadlines::Deadlines;
 use self::scaled::{Cause, Scaled};
 use crate::decide::TICK;
+use crate::latency::LatencyNow;
 
 pub use action::Action;
 pub use explain::{Decided, Explanation, LoadNow, ReportersNow, Status, ToZeroNow};
@@ -145,6 +146,9 @@ impl Engine {
             Up::Left { reporter, workload } => {
                 self.with(now, &workload, |scaled, out| scaled.left(now, &reporter, out));
             }
+            Up::Latency { workload, latency, .. } => {
+                self.with(now, &workload, |scaled, _| scaled.latency.add(now, &latency));
+            }
         }
     }
 
@@ -239,6 +243,11 @@ impl Engine {
     /// Why the workload has the pods it has.
     pub fn explain(&self, now: Time, id: &WorkloadId) -> Option<Explanation> {
         self.workloads.get(id).map(|entry| Explanation::of(&entry.scaled, now))
+    }
+
+    /// How long the workload's requests took of late.
+    pub fn latency(&self, now: Time, id: &WorkloadId) -> Option<LatencyNow> {
+        self.workloads.get(id).map(|entry| entry.scaled.latency.at(now))
     }
 
     /// One line about each workload, by name.

@@ -11,6 +11,8 @@
 //! | bounds, and the route that follows | [`scale`] |
 //! | whether it serves, and the way to zero | [`activity`], [`to_zero`] |
 //!
+//! Beside them [`latency`] keeps how long requests took of late, for those who ask; nothing is decided by it.
+//!
 //! [`Engine`] holds all workloads and turns events into [`Action`]s by these steps. Each step is Knative's to the
 //! number, and says so where it is not: the departures of the default mode have names ([`config::Departure`]), leave
 //! reasons of that name ([`reasons`]), and can be switched off one by one.
@@ -19,6 +21,7 @@ pub mod activity;
 pub mod collect;
 pub mod decide;
 pub mod engine;
+pub mod latency;
 mod line;
 pub mod load;
 pub mod max_window;

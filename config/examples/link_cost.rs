@@ -37,6 +37,7 @@ fn main() {
         waiting: 1,
         open: 8,
         direct_connections: 3,
+        direct: 2,
     };
     for (whose, workload) in
         [("its own workload", own.clone()), ("a numbered workload", "default/other".parse().unwrap())]

@@ -335,3 +335,20 @@ pub const TOKEN_KEYS: usize = 64;
 
 /// Pods that are gone and remembered, so that their tokens are not believed: those of an hour in which eighteen go a second.
 pub const GONE_PODS: usize = 65_536;
+
+/// How often a reporter tells how long requests took, if there were any.
+pub const LATENCY_EVERY: Duration = Duration::from_secs(10);
+
+/// Requests that took less than this are not told apart: 2^16 ns, so that similar durations are put together by their bits.
+pub const LATENCY_LEAST: Duration = Duration::from_nanos(1 << 16);
+
+/// Requests that took more than this are counted as if they had taken this long.
+pub const LATENCY_MOST: Duration = Duration::from_secs(3600);
+
+/// Durations in one histogram on a Link. There are 363 between [`LATENCY_LEAST`] and [`LATENCY_MOST`], each a sixteenth
+/// from the next or less; what is longer is none of ours.
+pub const LATENCY_BUCKETS: usize = 512;
+
+/// Histograms that wait to be written to the autoscaler, while one listens: one of each of ten thousand busy workloads.
+/// The oldest go first.
+pub const LATENCY_FRAMES: usize = 16_384;

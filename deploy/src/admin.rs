@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use activator::{Activator, Snapshot};
-use autoscaler::Engine;
+use autoscaler::latency::LatencyNow;
+use autoscaler::{Engine, Status};
 use config::{Pod, PodState, WorkloadId};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -98,13 +99,23 @@ impl Admin {
 
     /// The engine's line about each workload, with the requests that are open now rather than when last reported.
     fn workloads(&self) -> Value {
-        let mut lines: Vec<_> = self.inner.engine.lock().status().collect();
-        for line in &mut lines {
+        let lines: Vec<_> = self.inner.engine.lock().status().collect();
+        let line = |mut line: Status| {
             if let Some(seen) = self.inner.fronts.snapshot(&line.workload) {
                 line.open = u64::from(seen.open);
             }
-        }
-        json!({ "workloads": lines })
+            let latency = self.latency(&line.workload);
+            let mut line = json!(line);
+            line["latency"] = json!(latency);
+            line
+        };
+        json!({ "workloads": lines.into_iter().map(line).collect::<Value>() })
+    }
+
+    /// How long the workload's requests took of late. It takes a few microseconds to tell, for which the engine is locked:
+    /// it is asked for one workload after the other, so that a driver with many need not wait for all.
+    fn latency(&self, id: &WorkloadId) -> LatencyNow {
+        self.inner.engine.lock().latency(self.inner.clock.now(), id).unwrap_or_default()
     }
 
     /// The engine's explanation, with what the activator knows of requests and pods.
@@ -130,15 +141,16 @@ impl Admin {
     /// Everything counted, as Prometheus text. Gauges are read now, so that nothing is kept up to date for nobody.
     fn metrics(&self) -> String {
         let lines: Vec<_> = self.inner.engine.lock().status().collect();
-        for line in lines {
-            exposition::workload(&line, self.inner.fronts.snapshot(&line.workload).as_ref());
+        for line in &lines {
+            exposition::workload(line, self.inner.fronts.snapshot(&line.workload).as_ref());
         }
         if let Watched::Linked(hub) = &self.inner.fronts {
             exposition::links(hub.links());
         }
         self.wakes.take_answered().iter().for_each(exposition::answered);
         self.inner.metrics.run_upkeep();
-        self.inner.metrics.render()
+        let latencies = lines.into_iter().map(|line| (self.latency(&line.workload), line.workload));
+        self.inner.metrics.render() + &exposition::latencies(latencies)
     }
 }
 
@@ -186,4 +198,48 @@ fn answer(status: StatusCode, kind: &'static str, text: String) -> Response<Body
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use activator::HoldLimits;
+    use autoscaler::{EngineSettings, Reporters, StartAs};
+    use config::link::{Reporter, Up};
+    use config::{Latency, Policy, Serving, Workload};
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+
+    #[test]
+    fn the_line_the_explanation_and_the_metrics_say_how_long_requests_took() {
+        let clock = Clock::start();
+        let (tick_offset, start, reporters) = (Duration::ZERO, StartAs::Zero, Reporters::InProcess);
+        let mut engine = Engine::new(EngineSettings { tick_offset, start, reporters });
+        let [busy, silent] = ["busy", "silent"].map(|name| name.parse::<WorkloadId>().unwrap());
+        for id in [&busy, &silent] {
+            let (policy, serving, hosts) = (Policy::default(), Serving::default(), Vec::new());
+            engine.workload(clock.now(), &Workload { id: id.clone(), policy, serving, hosts }, 0);
+        }
+        let latency = Latency { answered: vec![(Duration::from_millis(100), 7)], ..Latency::default() };
+        let reporter = Reporter::Activator("rouse".into());
+        engine.up(clock.now(), Up::Latency { reporter, workload: busy.clone(), latency });
+        let activator = Activator::new("rouse", clock, HoldLimits::default());
+        let metrics = PrometheusBuilder::new().build_recorder().handle();
+        let admin = Admin::new(Arc::new(Mutex::new(engine)), activator, clock, metrics);
+
+        let lines = &admin.workloads()["workloads"];
+        let told = &lines[0]["latency"];
+        assert_eq!((&lines[0]["workload"], &told["answered"]["requests"]), (&json!(busy), &json!(7)));
+        let p99 = told["answered"]["p99_seconds"].as_f64().unwrap();
+        assert!((0.1..0.107).contains(&p99), "{p99}");
+        assert_eq!((&told["held"], &lines[1]["latency"]["answered"]), (&Value::Null, &Value::Null));
+        assert_eq!(&admin.explain(&busy).unwrap()["latency"], told);
+        let page = admin.metrics();
+        let name = "rouse_request_duration_seconds";
+        let line = format!("{name}{{workload=\"{busy}\",quantile=\"0.99\"}} {p99}\n");
+        assert!(page.contains(&line), "{line} in {page}");
+        assert!(!page.contains(&silent.to_string()), "{page}");
+    }
 }

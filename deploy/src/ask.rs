@@ -111,6 +111,7 @@ fn explanation(answer: &Value) -> String {
             text(&answer["held"]),
         ),
     );
+    latencies(&answer["latency"]).for_each(|told| line("latency", told));
     line("route", format!("{}; excess burst capacity {}", text(&answer["route"]), text(&answer["excess_burst"])));
     if !answer["failure"].is_null() {
         line("failure", format!("{}: {}", text(&answer["failure"]["reason"]), text(&answer["failure"]["detail"])));
@@ -123,11 +124,7 @@ fn explanation(answer: &Value) -> String {
         );
     }
     for woken in list(&answer["wakes"]) {
-        let phases: Vec<String> = list(&woken["phases"])
-            .map(|phase| format!("{} {} ms", text(&phase["phase"]), milliseconds(&phase["seconds"])))
-            .collect();
-        let (ago, took) = (number(&woken["seconds_ago"]), milliseconds(&woken["seconds"]));
-        line("wake", format!("{ago} s ago, {} waited, {took} ms: {}", text(&woken["requests"]), phases.join(", ")));
+        line("wake", wake(woken));
     }
     for decided in list(&answer["decisions"]) {
         let decision = &decided["decision"];
@@ -141,6 +138,23 @@ fn explanation(answer: &Value) -> String {
         }
     }
     out
+}
+
+/// How long requests took, where there were any.
+fn latencies(latency: &Value) -> impl Iterator<Item = String> {
+    let told = [("answered", &latency["answered"]), ("held", &latency["held"])].into_iter();
+    told.filter(|(_, took)| !took.is_null()).map(|(what, took)| {
+        let [p50, p90, p99] = ["p50_seconds", "p90_seconds", "p99_seconds"].map(|name| milliseconds(&took[name]));
+        format!("{} {what} of late: p50 {p50}, p90 {p90}, p99 {p99} ms", text(&took["requests"]))
+    })
+}
+
+fn wake(woken: &Value) -> String {
+    let phases: Vec<String> = list(&woken["phases"])
+        .map(|phase| format!("{} {} ms", text(&phase["phase"]), milliseconds(&phase["seconds"])))
+        .collect();
+    let (ago, took) = (number(&woken["seconds_ago"]), milliseconds(&woken["seconds"]));
+    format!("{ago} s ago, {} waited, {took} ms: {}", text(&woken["requests"]), phases.join(", "))
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
@@ -190,6 +204,14 @@ mod tests {
         assert_eq!(find("hello"), Some("default/Deployment/hello"), "an exact name wins");
         assert_eq!(find("default/StatefulSet/hello"), Some("default/StatefulSet/hello"));
         assert_eq!(find("other/greeter"), None);
+    }
+
+    #[test]
+    fn how_long_requests_took_is_told_where_there_were_any() {
+        let took = serde_json::json!({ "requests": 7, "p50_seconds": 0.0125, "p90_seconds": 0.1, "p99_seconds": 2.5 });
+        let told = explanation(&serde_json::json!({ "latency": { "answered": took, "held": null } }));
+        let lines: Vec<_> = told.lines().filter(|line| line.starts_with("latency")).collect();
+        assert_eq!(lines, ["latency     7 answered of late: p50 12.5, p90 100.0, p99 2500.0 ms"]);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! Nothing here is on the way of a request: counts are kept where things happen and read when somebody asks.
 
+mod latency;
+
 use activator::Snapshot;
 use anyhow::Context;
 use autoscaler::Status;
@@ -10,6 +12,8 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::wakes::{Phase, Woken};
+
+pub(crate) use latency::latencies;
 
 /// Calls to `Platform::scale`.
 pub const SCALE_CALLS: &str = "rouse_scale_calls_total";

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use config::{Probe, Serving};
+use config::{Latency, Probe, Serving};
 use http::header::{HeaderValue, UPGRADE};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -21,7 +21,8 @@ use crate::probe::{ProbeError, Prober, Surroundings};
 use crate::unread;
 use crate::way::Way;
 use crate::{
-    Admission, Body, Cause, Clock, Connections, Deadlines, Gate, Handler, NotForwarded, Peer, Timeouts, Upstream,
+    Admission, Body, Cause, Clock, Connections, Deadlines, Gate, Handler, NotForwarded, Peer, Recorder, Timeouts,
+    Upstream,
 };
 
 /// The queue-proxy of one pod: gate, app, timeouts, readiness and metrics.
@@ -32,6 +33,8 @@ pub struct Front {
     upstream: Arc<Upstream>,
     settings: RwLock<Settings>,
     metrics: Metrics,
+    /// How long requests of clients took that came past all activators.
+    answered: Recorder,
     is_ready: AtomicBool,
     is_draining: AtomicBool,
 }
@@ -52,6 +55,7 @@ pub struct Counted {
     front: Arc<Front>,
     since: Instant,
     class: Class,
+    way: Way,
     /// The slot; given back last, when all else is told.
     admission: Admission,
 }
@@ -72,6 +76,7 @@ impl Front {
                 ignore_paths: serving.ignore_paths.clone(),
             }),
             metrics: Metrics::default(),
+            answered: Recorder::default(),
             is_ready: AtomicBool::new(false),
             is_draining: AtomicBool::new(false),
         })
@@ -137,6 +142,11 @@ impl Front {
         self.is_ready.load(Ordering::Relaxed) && !self.is_draining.load(Ordering::Relaxed)
     }
 
+    /// How long requests took of which nobody else tells, since this was last called.
+    pub fn take_latency(&self) -> Latency {
+        Latency { answered: self.answered.take(), ..Latency::default() }
+    }
+
     /// All metrics of the [`crate::metrics`] list, in Prometheus' text format.
     pub fn metrics(&self, connections: &Connections) -> String {
         let mut out = String::with_capacity(4 << 10);
@@ -195,7 +205,7 @@ impl Front {
                 Err(refusal) => return self.turn_back(refusal, way, form),
             }
         };
-        let counted = Counted { front: Arc::clone(self), since: arrival, class, admission };
+        let counted = Counted { front: Arc::clone(self), since: arrival, class, way, admission };
         match forward_slot(&self.upstream, slot, counted, deadlines).await {
             Ok(mut response) => {
                 let status = response.status();
@@ -274,7 +284,12 @@ impl Handler for Arc<Front> {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.front.metrics.ended(self.class, Instant::now().duration_since(self.since));
+        let took = Instant::now().duration_since(self.since);
+        self.front.metrics.ended(self.class, took);
+        // Of what came by an activator, the activator tells.
+        if self.way == Way::Direct && self.class.is_answer() {
+            self.front.answered.record(took);
+        }
     }
 }
 

@@ -53,6 +53,11 @@ pub(crate) enum Class {
 impl Class {
     const NAMES: [&'static str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
+    /// Whether it is an app's answer with a last byte; a tunnel is none.
+    pub(crate) fn is_answer(self) -> bool {
+        !matches!(self, Class::None | Class::Informational)
+    }
+
     pub(crate) fn of(status: StatusCode) -> Class {
         match status.as_u16() {
             100..=199 => Class::Informational,

@@ -8,8 +8,10 @@ use crate::headers::MAY_REFUSE;
 /// The way a request has come, and so how it is admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// From a client, or from an activator that cannot have it back: it waits in the line.
+    /// From a client: it waits in the line.
     Direct,
+    /// From an activator that cannot have it back: it waits in the same line.
+    Forwarded,
     /// From an activator that would rather have it back than see it wait for long.
     MayRefuse,
     /// It is no load: it never waits, and says nothing about who uses this pod.
@@ -29,6 +31,6 @@ impl Way {
             return Way::Direct;
         };
         peer.note_activator();
-        if mark == "1" { Way::MayRefuse } else { Way::Direct }
+        if mark == "1" { Way::MayRefuse } else { Way::Forwarded }
     }
 }

@@ -14,6 +14,7 @@ use crate::member::Seat;
 use crate::queue::{Queue, Waiter};
 use crate::roster::Roster;
 use crate::snapshot::Counts;
+use crate::took::Took;
 
 /// The pods, the queue and the count of one workload.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub(crate) struct State {
     pub(crate) queue: Queue,
     pub(crate) ledger: Ledger,
     pub(crate) counts: Counts,
+    pub(crate) took: Took,
     /// How long requests may take.
     pub(super) timeouts: Timeouts,
     /// Requests for these are no load.
@@ -55,7 +57,7 @@ impl State {
     pub(super) fn glance(&mut self, board: &Arc<Board>, now: Time) -> Arrival {
         let seat = if self.queue.is_empty() { self.roster.seat(now, false) } else { None };
         let visit = |seat| {
-            let visit = Visit { board: Arc::clone(board), ticket: Visit::NO_LOAD };
+            let visit = Visit::new(board, Visit::NO_LOAD, now);
             Arrival::Admitted(Admission { seat, visit })
         };
         seat.map_or(Arrival::Ignored, visit)

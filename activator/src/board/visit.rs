@@ -1,8 +1,9 @@
 //! One request at a board, from its arrival to the last byte of its response.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use config::PodId;
+use config::{PodId, Time};
 use queue_proxy::Clock;
 
 use super::Board;
@@ -20,12 +21,27 @@ pub struct Admission {
 #[derive(Debug)]
 pub(crate) struct Visit {
     pub(super) board: Arc<Board>,
-    /// Its number among those that came; [`Visit::NO_LOAD`] of a request that is no load.
+    /// Its number among those that came; [`Visit::NO_LOAD`] of a request that is no load, [`Visit::ANSWERED`] of one that
+    /// will never wait again.
     pub(super) ticket: u64,
+    /// When it came.
+    since: Time,
+}
+
+/// How long a request that had to wait was held, to be told once a pod has answered it.
+#[derive(Debug)]
+pub(crate) struct Held {
+    board: Arc<Board>,
+    took: Duration,
 }
 
 impl Visit {
     pub(super) const NO_LOAD: u64 = 0;
+    const ANSWERED: u64 = u64::MAX;
+
+    pub(super) fn new(board: &Arc<Board>, ticket: u64, since: Time) -> Visit {
+        Visit { board: Arc::clone(board), ticket, since }
+    }
 
     pub(crate) fn board(&self) -> &Arc<Board> {
         &self.board
@@ -34,6 +50,11 @@ impl Visit {
     /// Goes to the pod whose seat it was given.
     pub(crate) fn admit(self, seat: Seat) -> Admission {
         Admission { seat, visit: self }
+    }
+
+    /// How long it has been held: since it came, whatever pods have given it back since.
+    pub(crate) fn held(&self) -> Held {
+        Held { board: Arc::clone(&self.board), took: self.board.clock.now().since(self.since) }
     }
 
     /// Leaves the queue at once, if it is still there: the place is free for another.
@@ -54,15 +75,26 @@ impl Visit {
 impl Drop for Visit {
     /// The request is over, and whatever slot it had is free again.
     fn drop(&mut self) {
+        let took = (self.ticket == Visit::ANSWERED).then(|| self.board.clock.now().since(self.since));
         let mut state = self.board.state.lock();
         if self.ticket != Visit::NO_LOAD {
             state.ledger.end();
+        }
+        if let Some(took) = took {
+            state.took.answered(took);
         }
         let someone_waits = !state.queue.is_empty();
         drop(state);
         if someone_waits {
             self.board.dispatch();
         }
+    }
+}
+
+impl Held {
+    /// It waits no longer.
+    pub(crate) fn tell(&self) {
+        self.board.state.lock().took.held(self.took);
     }
 }
 
@@ -80,8 +112,16 @@ impl Admission {
         self.visit.ticket != Visit::NO_LOAD
     }
 
-    /// The answer to the request begins.
-    pub(crate) fn answers(&self) {
+    /// How long the request was held before it was admitted.
+    pub(crate) fn held(&self) -> Held {
+        self.visit.held()
+    }
+
+    /// An app's answer to the request begins, and the request ends with it.
+    pub(crate) fn answers(&mut self) {
+        if self.is_counted() {
+            self.visit.ticket = Visit::ANSWERED;
+        }
         self.visit.board.answers();
     }
 

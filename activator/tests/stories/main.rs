@@ -7,6 +7,7 @@ mod a_refused_request_keeps_its_place;
 mod a_slow_pod_gets_little;
 mod first_in_first_out;
 mod hosts;
+mod how_long_requests_took;
 mod ignored_paths_wake_nothing;
 mod never_above_container_concurrency;
 mod no_pod_idles_while_another_queue_holds;

@@ -4,6 +4,7 @@ use config::{Decision, Departure, Failure, Metric, Mode, Policy, Route, Time, Wo
 use serde::Serialize;
 
 use super::scaled::Scaled;
+use crate::latency::LatencyNow;
 use crate::pods::PodCounts;
 use crate::scale::activators;
 
@@ -30,6 +31,8 @@ pub struct Explanation {
     pub route_is_true: bool,
     /// What is measured now.
     pub load: LoadNow,
+    /// How long requests took of late.
+    pub latency: LatencyNow,
     /// Whether the workload is in panic.
     pub panicking: bool,
     /// Whether it is paused: nothing is scaled, and the activator stays in the path.
@@ -139,6 +142,7 @@ impl Explanation {
             route: scaled.path.route(),
             route_is_true: scaled.path.is_true(),
             load: LoadNow::of(scaled, now),
+            latency: scaled.latency.at(now),
             panicking: scaled.state.panic_since().is_some(),
             paused: scaled.policy.paused,
             without: Departure::ALL

@@ -13,6 +13,7 @@ use super::{EngineSettings, StartAs};
 use crate::activity::Activity;
 use crate::collect::Collector;
 use crate::decide::{Reachability, State, Verdict, initial_excess_burst};
+use crate::latency::Recent;
 use crate::pods::Pods;
 use crate::reasons::Step;
 use crate::scale::within_bounds;
@@ -38,6 +39,7 @@ pub(super) struct Scaled {
     pub(super) activity_since: Time,
     pub(super) initialized: bool,
     pub(super) watch: Watch,
+    pub(super) latency: Recent,
     /// Activators whose Link lives; with reporters of this process there is one.
     pub(super) activators: u32,
     pub(super) verdict: Option<Box<Verdict>>,
@@ -81,6 +83,7 @@ impl Scaled {
             activity_since: now,
             initialized: asleep || replicas > 0,
             watch: Watch::new(settings.reporters, spoke, replicas, now),
+            latency: Recent::default(),
             activators: 0,
             verdict: None,
             watermark: None,
@@ -242,7 +245,10 @@ impl Scaled {
 
     /// When there is something to do by itself.
     pub(super) fn due(&self) -> Option<Time> {
-        [self.tick, self.again, self.replicas.backoff.until(), self.path.backoff.until()].into_iter().flatten().min()
+        // With a tick, that is early enough to forget things.
+        let lapse = self.latency.lapses().filter(|_| self.tick.is_none());
+        let due = [self.tick, self.again, self.replicas.backoff.until(), self.path.backoff.until(), lapse];
+        due.into_iter().flatten().min()
     }
 
     /// Does what is due: the tick's decision, or what a timer was set for.
@@ -262,6 +268,7 @@ impl Scaled {
 
     /// Sets the next tick. Only what can change by itself has one: with load in its windows, or something left of it.
     pub(super) fn plan(&mut self, now: Time, settings: &EngineSettings) {
+        self.latency.lapse(now);
         let sleeps = self.desired == Some(0)
             && self.replicas.asked == 0
             && !self.replicas.unsure

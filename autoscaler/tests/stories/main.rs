@@ -8,6 +8,7 @@ mod explains;
 mod fleet;
 mod fresh_start;
 mod invariants;
+mod latency;
 mod no_data_is_not_zero;
 mod paused;
 mod platform_failures;

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{Reporter, wire};
-use crate::{Failure, Mode, Pod, PodId, PodState, Probe, ProbeKind, Protocol, Report, Serving, Time, WorkloadId};
+use crate::{
+    Failure, Histogram, Latency, Mode, Pod, PodId, PodState, Probe, ProbeKind, Protocol, Report, Serving, Time,
+    WorkloadId, bounds,
+};
 
 /// Saturates after 584 years.
 pub(super) fn nanos(duration: Duration) -> u64 {
@@ -108,6 +111,33 @@ impl wire::Door {
     pub(super) fn door(self) -> Option<(WorkloadId, Option<u16>)> {
         let port = self.port.map(u16::try_from).transpose().ok()?;
         Some((self.workload?.id(), port))
+    }
+}
+
+impl wire::Latency {
+    pub(super) fn of(number: u32, latency: &Latency) -> wire::Latency {
+        let of = |histogram: &Histogram| (!histogram.is_empty()).then(|| wire::Histogram::of(histogram));
+        wire::Latency { number, answered: of(&latency.answered), held: of(&latency.held) }
+    }
+
+    /// None if it is longer than any of this version.
+    pub(super) fn latency(self) -> Option<Latency> {
+        let histogram = |said: Option<wire::Histogram>| said.unwrap_or_default().histogram();
+        Some(Latency { answered: histogram(self.answered)?, held: histogram(self.held)? })
+    }
+}
+
+impl wire::Histogram {
+    fn of(histogram: &Histogram) -> wire::Histogram {
+        wire::Histogram {
+            took: histogram.iter().map(|(took, _)| nanos(*took)).collect(),
+            counts: histogram.iter().map(|(_, count)| *count).collect(),
+        }
+    }
+
+    fn histogram(self) -> Option<Histogram> {
+        let is_short = self.took.len().max(self.counts.len()) <= bounds::LATENCY_BUCKETS;
+        is_short.then(|| self.took.into_iter().map(Duration::from_nanos).zip(self.counts).collect())
     }
 }
 

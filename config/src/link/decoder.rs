@@ -134,6 +134,10 @@ fn up(names: &mut Told, kind: UpKind) -> Result<Option<Up>, WireError> {
             return Ok(door.map(|(workload, port)| Up::Door { workload, port, error: said.error }));
         }
         UpKind::Leaving(_) => Up::Leaving,
+        UpKind::Latency(said) => {
+            let (reporter, workload) = names.name(said.number)?;
+            return Ok(said.latency().map(|latency| Up::Latency { reporter, workload, latency }));
+        }
     };
     Ok(Some(frame))
 }

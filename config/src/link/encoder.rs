@@ -1,5 +1,7 @@
 //! Frames onto the wire.
 
+use std::time::Duration;
+
 use prost::Message;
 
 use super::convert::{mode_number, nanos, speaker, state_number};
@@ -14,8 +16,8 @@ pub struct Encoder {
     names: Given,
 }
 
-/// A frame is longer than [`bounds::LINK_FRAME_BYTES`], or the names in it than [`bounds::LINK_NAME_BYTES`], which no
-/// reader takes; nothing of it was written.
+/// A frame is longer than [`bounds::LINK_FRAME_BYTES`], the names in it than [`bounds::LINK_NAME_BYTES`], or a histogram
+/// than [`bounds::LATENCY_BUCKETS`], which no reader takes; nothing of it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0} bytes, more than any reader takes")]
 pub struct TooLong(usize);
@@ -29,7 +31,8 @@ impl Encoder {
     /// Appends `frame`, and what must be declared before it, to `out`.
     ///
     /// # Errors
-    /// [`TooLong`] when names in it are longer than [`bounds::LINK_NAME_BYTES`].
+    /// [`TooLong`] when names in it are longer than [`bounds::LINK_NAME_BYTES`], or a histogram than
+    /// [`bounds::LATENCY_BUCKETS`].
     pub fn up(&mut self, frame: &Up, out: &mut Vec<u8>) -> Result<(), TooLong> {
         let kind = match frame {
             Up::Hello { reporter, incarnation, workload, address, at, token } => {
@@ -63,6 +66,14 @@ impl Encoder {
                 error: error.clone(),
             }),
             Up::Leaving => wire::UpKind::Leaving(wire::Empty {}),
+            Up::Latency { reporter, workload, latency } => {
+                let buckets = latency.answered.len().max(latency.held.len());
+                if buckets > bounds::LATENCY_BUCKETS {
+                    return Err(TooLong(buckets * size_of::<(Duration, u64)>()));
+                }
+                let number = self.number((reporter.clone(), workload.clone()), out)?;
+                wire::UpKind::Latency(wire::Latency::of(number, latency))
+            }
         };
         write(&wire::UpFrame { kind: Some(kind) }, out)
     }

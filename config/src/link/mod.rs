@@ -18,7 +18,7 @@ pub use decoder::Decoder;
 pub use encoder::{Encoder, TooLong};
 pub use token::{Token, TokenError};
 
-use crate::{Failure, Mode, Pod, PodId, PodState, Report, Serving, Time, WorkloadId};
+use crate::{Failure, Latency, Mode, Pod, PodId, PodState, Report, Serving, Time, WorkloadId};
 
 /// What is asked of an autoscaler to open a Link: one HTTP/2 stream, whose request carries [`Up`] frames and whose
 /// response carries [`Down`] frames.
@@ -117,6 +117,16 @@ pub enum Up {
     /// From an activator that was told to end: clients are to be sent elsewhere. It serves all who still come. Said on
     /// every connection from then on.
     Leaving,
+    /// How long requests took since the reporter last said so: every [`crate::bounds::LATENCY_EVERY`] if there were any.
+    /// Said once, for no decision depends on it: it is neither acknowledged nor said again.
+    Latency {
+        /// Who speaks.
+        reporter: Reporter,
+        /// Whose requests they were.
+        workload: WorkloadId,
+        /// What was seen.
+        latency: Latency,
+    },
 }
 
 /// From the autoscaler to a reporter.

@@ -11,7 +11,7 @@ use prost::{Message, Oneof};
 /// A frame from a reporter.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct UpFrame {
-    #[prost(oneof = "UpKind", tags = "1, 2, 3, 4, 5, 6, 8, 9")]
+    #[prost(oneof = "UpKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     pub(super) kind: Option<UpKind>,
 }
 
@@ -29,6 +29,8 @@ pub(super) enum UpKind {
     Report(Report),
     #[prost(message, tag = "6")]
     Left(Left),
+    #[prost(message, tag = "7")]
+    Latency(Latency),
     #[prost(message, tag = "8")]
     Door(DoorSaid),
     #[prost(message, tag = "9")]
@@ -146,6 +148,25 @@ pub(super) struct DoorSaid {
     pub(super) port: u32,
     #[prost(string, optional, tag = "3")]
     pub(super) error: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Latency {
+    #[prost(uint32, tag = "1")]
+    pub(super) number: u32,
+    #[prost(message, optional, tag = "2")]
+    pub(super) answered: Option<Histogram>,
+    #[prost(message, optional, tag = "3")]
+    pub(super) held: Option<Histogram>,
+}
+
+/// `counts` says of each duration in `took`, at the same place, how many took that long.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Histogram {
+    #[prost(uint64, repeated, tag = "1")]
+    pub(super) took: Vec<u64>,
+    #[prost(uint64, repeated, tag = "2")]
+    pub(super) counts: Vec<u64>,
 }
 
 /// A frame from the autoscaler.

@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use config::link::{Down, Reporter, Token, Up};
-use config::{Failure, Mode, Pod, PodId, PodState, Probe, ProbeKind, Protocol, Report, Serving, Time, WorkloadId};
+use config::{
+    Failure, Histogram, Latency, Mode, Pod, PodId, PodState, Probe, ProbeKind, Protocol, Report, Serving, Time,
+    WorkloadId,
+};
 use proptest::prelude::*;
 
 fn text() -> impl Strategy<Value = String> {
@@ -51,6 +54,14 @@ fn report() -> impl Strategy<Value = Report> {
     })
 }
 
+fn histogram() -> impl Strategy<Value = Histogram> {
+    prop::collection::vec((duration(), any::<u64>()), 0..6)
+}
+
+fn latency() -> impl Strategy<Value = Latency> {
+    (histogram(), histogram()).prop_map(|(answered, held)| Latency { answered, held })
+}
+
 pub(crate) fn up() -> impl Strategy<Value = Up> {
     let hello = (reporter(), any::<u64>(), prop::option::of(workload()), address(), time(), prop::option::of(token()));
     prop_oneof![
@@ -67,6 +78,9 @@ pub(crate) fn up() -> impl Strategy<Value = Up> {
             Up::Door { workload, port, error }
         }),
         1 => Just(Up::Leaving),
+        2 => (reporter(), workload(), latency()).prop_map(|(reporter, workload, latency)| {
+            Up::Latency { reporter, workload, latency }
+        }),
     ]
 }
 

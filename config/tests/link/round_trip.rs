@@ -1,7 +1,9 @@
 //! Whatever is said, in whatever pieces it arrives, is heard.
 
+use std::time::Duration;
+
 use config::link::{Decoder, Down, Encoder, Reporter, Up};
-use config::{Pod, PodId, PodState, Report, Time, WorkloadId, bounds};
+use config::{Latency, Pod, PodId, PodState, Report, Time, WorkloadId, bounds};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -69,6 +71,23 @@ fn a_pods_report_names_nobody_and_another_workload_is_named_once() {
     assert!(own <= 12, "{own} bytes");
     assert!(named > own + 27, "{named} bytes");
     assert_eq!(again, own + 2, "a number takes the place of the name");
+}
+
+#[test]
+fn ten_seconds_of_latency_take_a_few_hundred_bytes_and_more_than_any_reader_takes_is_not_written() {
+    let (_, reporter, workload) = hello();
+    let length = |durations: u32| {
+        let millis = |number: u32| (Duration::from_millis(10) * number, 1_000);
+        let latency = Latency { answered: (0..durations).map(millis).collect(), ..Latency::default() };
+        let frame = Up::Latency { reporter: reporter.clone(), workload: workload.clone(), latency };
+        let mut bytes = Vec::new();
+        Encoder::new().up(&frame, &mut bytes).map(|()| bytes.len())
+    };
+    let usual = length(50).unwrap();
+    assert!(usual <= 400, "{usual} bytes");
+    let (fullest, most) = (length(bounds::LATENCY_BUCKETS as u32).unwrap(), 8 * bounds::LATENCY_BUCKETS);
+    assert!(fullest <= most, "{fullest} bytes");
+    assert!(length(bounds::LATENCY_BUCKETS as u32 + 1).is_err());
 }
 
 #[test]

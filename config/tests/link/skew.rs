@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use config::link::{Decoder, Down, Encoder, Reporter, Up};
-use config::{PodId, PodState, Report, Serving, Time, WorkloadId, bounds};
+use config::{Latency, PodId, PodState, Report, Serving, Time, WorkloadId, bounds};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::{Message, Oneof};
@@ -111,6 +111,19 @@ fn an_older_reporter_says_less() {
     // Without a name for who is ready it is the one that speaks.
     decoder.feed(&frame(Kind::State(Words { second: Some(2), ..Words::default() })));
     assert_eq!(decoder.next_up(), Ok(Some(Up::State { pod: PodId::new("p"), state: PodState::Ready })));
+}
+
+#[test]
+fn an_older_autoscaler_skips_how_long_requests_took() {
+    let (reporter, workload) = (Reporter::Activator("a".into()), "default/web".parse::<WorkloadId>().unwrap());
+    let latency = Latency { answered: vec![(Duration::from_millis(20), 7)], held: vec![(Duration::from_secs(1), 1)] };
+    let (mut encoder, mut name, mut said) = (Encoder::new(), Vec::new(), Vec::new());
+    let report = Up::Report { reporter: reporter.clone(), workload: workload.clone(), report: Report::default() };
+    encoder.up(&report, &mut name).unwrap();
+    encoder.up(&Up::Latency { reporter, workload, latency }, &mut said).unwrap();
+    let (prefix, frame) = said.split_first_chunk::<4>().unwrap();
+    assert_eq!(u32::from_be_bytes(*prefix) as usize, frame.len(), "it is one frame, and its workload has a number");
+    assert_eq!(other::Frame::decode(frame), Ok(other::Frame { kind: None }));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! What is no Link is refused, and takes neither the process nor its memory.
 
-use config::bounds;
-use config::link::{Decoder, Encoder, Up, WireError};
+use std::time::Duration;
+
+use config::link::{Decoder, Encoder, Reporter, Up, WireError};
+use config::{Latency, PodId, Time, WorkloadId, bounds};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -75,10 +77,41 @@ fn a_text_that_says_it_is_longer_than_its_frame_is_refused() {
     assert_eq!(exhaust(&frame), [Some(WireError::Malformed); 2]);
 }
 
+/// A `Latency` of number 0 with so many durations of zero and one count.
+fn latency_of(durations: usize) -> Vec<u8> {
+    let field = |tag: u8, bytes: Vec<u8>| {
+        let mut field = vec![tag << 3 | 2];
+        prost::encode_length_delimiter(bytes.len(), &mut field).unwrap();
+        field.extend(bytes);
+        field
+    };
+    let histogram = [field(1, vec![0; durations]), field(2, vec![5])].concat();
+    let frame = field(7, field(2, histogram));
+    [&(frame.len() as u32).to_be_bytes()[..], &frame].concat()
+}
+
+#[test]
+fn a_histogram_that_is_too_long_is_skipped_and_one_that_is_uneven_counts_as_far_as_it_goes() {
+    let (reporter, workload) = (Reporter::Pod(PodId::new("p")), "default/web".parse::<WorkloadId>().unwrap());
+    let address = ([10, 0, 0, 7], 80).into();
+    let own = Some(workload.clone());
+    let hello = Up::Hello { reporter: reporter.clone(), incarnation: 1, workload: own, address, at: Time::ZERO };
+    let (mut decoder, mut bytes) = (Decoder::new(), Vec::new());
+    Encoder::new().up(&hello, &mut bytes).unwrap();
+    bytes.extend(latency_of(bounds::LATENCY_BUCKETS + 1));
+    bytes.extend(latency_of(bounds::LINK_FRAME_BYTES - 100));
+    bytes.extend(latency_of(bounds::LATENCY_BUCKETS));
+    decoder.feed(&bytes);
+    assert_eq!(decoder.next_up(), Ok(Some(hello)));
+    let latency = Latency { answered: vec![(Duration::ZERO, 5)], ..Latency::default() };
+    assert_eq!(decoder.next_up(), Ok(Some(Up::Latency { reporter, workload, latency })));
+    assert_eq!(decoder.next_up(), Ok(None));
+}
+
 #[test]
 fn a_report_of_a_number_that_nobody_declared_is_refused() {
     let (mut encoder, mut decoder, mut bytes) = (Encoder::new(), Decoder::new(), Vec::new());
-    let (reporter, workload) = (config::link::Reporter::Activator("a".into()), "default/web".parse().unwrap());
+    let (reporter, workload) = (Reporter::Activator("a".into()), "default/web".parse().unwrap());
     let left = Up::Left { reporter, workload };
     encoder.up(&left, &mut bytes).unwrap();
     let last = bytes.len() - 8; // a Left is eight bytes

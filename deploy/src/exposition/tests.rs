@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use activator::{Activator, HoldLimits, Wake};
+use autoscaler::latency::{LatencyNow, Quantiles};
 use autoscaler::{Engine, EngineSettings, Reporters, StartAs};
 use config::{Failure, PlatformError, Pod, PodId, PodState, Policy, Reason, Serving, Time, Workload};
 use queue_proxy::link::LinkStatus;
@@ -108,6 +109,12 @@ async fn the_list_is_what_is_exported() {
     let mut page = recorder.handle().render();
     assert!(page.contains("rouse_pods_asked{workload=\"default/Deployment/hello\"} 0\n"), "nothing of it is left");
     let front = Front::new(Network::default(), ([127, 0, 0, 1], 1).into(), &Serving::default(), clock);
+    let quantiles = Quantiles { requests: 1, p50_seconds: 0.1, p90_seconds: 0.2, p99_seconds: 0.3 };
+    let latency = LatencyNow { answered: Some(quantiles), held: Some(quantiles) };
+    let workloads = ["hello", "asleep"].map(|id| id.parse().unwrap());
+    page += &super::latencies([latency, LatencyNow::default()].into_iter().zip(workloads));
+    assert!(page.contains("{workload=\"default/Deployment/hello\",quantile=\"0.99\"} 0.3\n"), "{page}");
+    assert!(!page.contains("asleep"), "of what had no requests there is no line");
     page += &front.metrics(&Connections::default());
     LinkStatus::default().render(&mut page).unwrap();
     let (mut exported, listed) = (exported(&page), listed());

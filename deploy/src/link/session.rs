@@ -194,6 +194,12 @@ impl Session {
                 self.hub.leaves(seat);
                 Ok(())
             }
+            (Up::Latency { reporter, workload, latency }, Some(seat)) => {
+                if seat.is_own(&reporter, &workload) && seat.counts.load(Ordering::Relaxed) {
+                    self.pass(Heard::Up(Up::Latency { reporter, workload, latency })).await?;
+                }
+                Ok(())
+            }
         }
     }
 

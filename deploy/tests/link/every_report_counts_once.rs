@@ -1,6 +1,5 @@
-use config::PodState;
-use config::Time;
-use config::link::{Down, Up};
+use config::link::{Down, Reporter, Up};
+use config::{Latency, PodState, Time, WorkloadId};
 use deploy::fronts::Fronts;
 use deploy::link::Heard;
 
@@ -8,6 +7,11 @@ use crate::world::{Autoscaler, SECOND, Speaker, activator, hello, hello_of, of_p
 
 async fn acknowledged(speaker: &mut Speaker) -> u64 {
     speaker.hear_until(|frame| if let Down::Ack { seq } = frame { Some(seq) } else { None }).await
+}
+
+fn latency_of(reporter: Reporter, workload: WorkloadId) -> Up {
+    let latency = Latency { answered: vec![(SECOND, 1)], ..Latency::default() };
+    Up::Latency { reporter, workload, latency }
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,20 +86,30 @@ async fn a_pod_counts_only_once_the_platform_names_it() {
 #[tokio::test(start_paused = true)]
 async fn nobody_reports_for_another_workload_or_pod_and_nothing_of_the_future_counts() {
     let mut autoscaler = Autoscaler::start(1);
-    let other: config::WorkloadId = "other".parse().expect("a name");
+    let other: WorkloadId = "other".parse().expect("a name");
     autoscaler.hub.workload(&std::sync::Arc::new(workload(other.clone())));
     autoscaler.name("x", PodState::Starting);
     let mut pod = autoscaler.linked(of_pod("x"), 7).await;
     pod.say(&report_to(of_pod("x"), other.clone(), 1, Time::ZERO)).await;
     pod.say(&Up::Left { reporter: of_pod("x"), workload: other.clone() }).await;
+    pod.say(&latency_of(of_pod("x"), other.clone())).await;
+    pod.say(&latency_of(of_pod("x"), hello())).await;
     pod.say(&report_to(of_pod("x"), hello(), 2, Time::from_secs_f64(3_600.0))).await;
     pod.say(&report_of(of_pod("x"), 3)).await;
     let mut front = autoscaler.linked(activator("a"), 8).await;
     front.say(&report_of(of_pod("x"), 4)).await;
-    front.say(&report_to(activator("a"), other, 5, Time::ZERO)).await;
+    front.say(&latency_of(of_pod("x"), hello())).await;
+    front.say(&latency_of(activator("a"), other.clone())).await;
+    front.say(&report_to(activator("a"), other.clone(), 5, Time::ZERO)).await;
     let heard = autoscaler.heard_by(SECOND / 10).await;
     assert!(!heard.iter().any(|heard| matches!(heard, Heard::Up(Up::Left { .. }))), "{heard:?}");
     let seq = |heard: &Heard| if let Heard::Up(Up::Report { report, .. }) = heard { Some(report.seq) } else { None };
     assert_eq!(heard.iter().filter_map(seq).collect::<Vec<_>>(), [3, 5]);
+    let latencies = heard.iter().filter_map(|heard| match heard {
+        Heard::Up(frame @ Up::Latency { .. }) => Some(frame.clone()),
+        _ => None,
+    });
+    let own = [latency_of(of_pod("x"), hello()), latency_of(activator("a"), other)];
+    assert_eq!(latencies.collect::<Vec<_>>(), own);
     while acknowledged(&mut pod).await < 3 {} // what was dropped need not come again
 }

@@ -3,6 +3,7 @@
 mod activation_scale_holds_two_pods;
 mod bad_clients;
 mod clients;
+mod how_long_requests_took;
 mod live_edits;
 mod no_request_is_lost;
 mod nothing_is_written_when_nothing_changed;

@@ -21,6 +21,7 @@ pub(super) async fn run(settings: LinkSettings, shared: Arc<Shared>, down: mpsc:
         let started = Instant::now();
         let outcome = talk(&settings, incarnation, &shared, &down).await;
         let was_connected = shared.is_connected.swap(false, Ordering::Relaxed);
+        shared.outbox.lock().disconnected();
         let Err(error) = outcome else {
             shared.is_finished.send_replace(true);
             return;

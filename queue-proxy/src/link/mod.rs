@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use config::link::{Down, Reporter, Up};
-use config::{PodState, Report, WorkloadId, bounds};
+use config::{Latency, PodState, Report, WorkloadId, bounds};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -119,6 +119,12 @@ impl Link {
     pub fn report(&self, workload: &WorkloadId, report: Report) {
         let reporter = self.shared.reporter.clone();
         self.say([Up::Report { reporter, workload: workload.clone(), report }]);
+    }
+
+    /// Says how long requests took, if an autoscaler listens.
+    pub fn latency(&self, workload: &WorkloadId, latency: Latency) {
+        let reporter = self.shared.reporter.clone();
+        self.say([Up::Latency { reporter, workload: workload.clone(), latency }]);
     }
 
     /// Says how the pod is, now and on every connection. Only the newest is kept. An activator has no state.

@@ -14,6 +14,7 @@ use config::{PodId, PodState, Time, bounds};
 /// written before the autoscaler has said which one it is.
 ///
 /// An answer belongs to the connection on which it was asked for: it is said there or not at all.
+/// How long requests took is said once, to an autoscaler that listens, and not kept.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     kept: VecDeque<Kept>,
@@ -27,6 +28,8 @@ pub(crate) struct Outbox {
     state: Option<State>,
     /// What was asked for on this connection.
     answers: VecDeque<Up>,
+    /// How long requests took; empty unless an autoscaler listens.
+    latencies: VecDeque<Up>,
     resent: u64,
     dropped: u64,
 }
@@ -65,6 +68,7 @@ impl Outbox {
                 return;
             }
             Up::Door { .. } => return self.answer(frame),
+            Up::Latency { .. } => return self.push_latency(frame),
             Up::Hello { .. } | Up::Heartbeat { .. } => return,
         }
         self.expire(now);
@@ -85,6 +89,17 @@ impl Outbox {
         self.answers.push_back(frame);
     }
 
+    fn push_latency(&mut self, frame: Up) {
+        if !self.is_welcome {
+            return;
+        }
+        if self.latencies.len() == bounds::LATENCY_FRAMES {
+            self.latencies.pop_front();
+            self.dropped += 1;
+        }
+        self.latencies.push_back(frame);
+    }
+
     /// Says how the pod is.
     pub(crate) fn set_state(&mut self, now: Time, reporter: &Reporter, state: PodState) {
         if let Reporter::Pod(pod) = reporter {
@@ -94,11 +109,17 @@ impl Outbox {
 
     /// A new connection begins, on which nothing was written.
     pub(crate) fn connected(&mut self) {
-        self.is_welcome = false;
+        self.disconnected();
         self.answers = VecDeque::new();
         if let Some(state) = &mut self.state {
             state.is_written = false;
         }
+    }
+
+    /// Nobody listens until the next welcome.
+    pub(crate) fn disconnected(&mut self) {
+        self.is_welcome = false;
+        self.latencies = VecDeque::new();
     }
 
     /// The autoscaler says which one it is.
@@ -122,6 +143,7 @@ impl Outbox {
     pub(crate) fn has_next(&self) -> bool {
         self.state.as_ref().is_some_and(|state| !state.is_written)
             || !self.answers.is_empty()
+            || !self.latencies.is_empty()
             || (self.is_welcome && self.next < self.kept.len())
     }
 
@@ -131,7 +153,7 @@ impl Outbox {
             state.is_written = true;
             return Some(Cow::Borrowed(&state.frame));
         }
-        if let Some(frame) = self.answers.pop_front() {
+        if let Some(frame) = self.answers.pop_front().or_else(|| self.latencies.pop_front()) {
             return Some(Cow::Owned(frame));
         }
         if !self.is_welcome {
@@ -155,6 +177,9 @@ impl Outbox {
             self.forget_oldest();
         }
         // A burst's room is given back.
+        if self.latencies.is_empty() {
+            self.latencies = VecDeque::new();
+        }
         if self.kept.capacity() > 1024 && self.kept.len() < self.kept.capacity() / 4 {
             self.kept.shrink_to(self.kept.len() * 2);
         }

@@ -66,12 +66,13 @@ impl PodReports {
     }
 
     /// Reports each second in which somebody was here, and at once when more are here than the autoscaler was prepared
-    /// for. Never ends.
+    /// for; every [`bounds::LATENCY_EVERY`] also how long requests took. Never ends.
     pub async fn say_reports(&self) {
         let workload = self.workload.wait().await;
         let clock = self.front.clock();
         let spread = Duration::from_nanos(backoff::random() % bounds::LINK_SPREAD.as_nanos() as u64);
         let mut second = next_second(clock.now()) + spread;
+        let mut seconds = 0;
         loop {
             // A whole second first: its reports include what is due at once.
             let is_whole = timeout_at(clock.instant_of(second), self.front.gate().alarmed()).await.is_err();
@@ -79,6 +80,10 @@ impl PodReports {
                 second = next_second(clock.now()) + spread;
             }
             self.report(workload, !is_whole);
+            seconds += u64::from(is_whole);
+            if is_whole && seconds.is_multiple_of(bounds::LATENCY_EVERY.as_secs()) {
+                self.tell_latency(workload);
+            }
         }
     }
 
@@ -107,6 +112,7 @@ impl PodReports {
         let end = Instant::now() + bounds::LINK_LAST_WORDS;
         if let Some(workload) = self.workload.get() {
             self.report(workload, true);
+            self.tell_latency(workload);
             self.link.left(workload);
         }
         if timeout_at(end, self.link.finish()).await.is_err() {
@@ -134,6 +140,13 @@ impl PodReports {
         }
         for report in reports {
             self.link.report(workload, report);
+        }
+    }
+
+    fn tell_latency(&self, workload: &WorkloadId) {
+        let latency = self.front.take_latency();
+        if !latency.is_empty() {
+            self.link.latency(workload, latency);
         }
     }
 

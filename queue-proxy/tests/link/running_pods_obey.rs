@@ -14,15 +14,17 @@ use tokio::time::{Instant, sleep};
 
 use crate::server::{Autoscaler, ServerLink, pod, settings, workload};
 
-struct Pod {
-    front: Arc<Front>,
-    reports: Arc<PodReports>,
+pub(crate) struct Pod {
+    pub(crate) network: MemoryNetwork,
+    pub(crate) front: Arc<Front>,
+    pub(crate) connections: Connections,
+    pub(crate) reports: Arc<PodReports>,
     drain: Arc<Drain>,
-    connections: Connections,
     link: Link,
 }
 
-async fn start() -> (Pod, Autoscaler, ServerLink) {
+/// A pod whose app, which nobody runs, is at port 8080, linked.
+pub(crate) async fn start() -> (Pod, Autoscaler, ServerLink) {
     start_as(Some(workload())).await
 }
 
@@ -49,7 +51,7 @@ async fn start_as(workload: Option<WorkloadId>) -> (Pod, Autoscaler, ServerLink)
         tokio::join!(driver, running.say_state(), running.say_reports(), running.obey(said));
     });
     let server = autoscaler.welcome(1).await;
-    (Pod { front, reports, drain, connections, link }, autoscaler, server)
+    (Pod { network, front, connections, reports, drain, link }, autoscaler, server)
 }
 
 async fn state(server: &mut ServerLink) -> PodState {

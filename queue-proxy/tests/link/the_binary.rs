@@ -131,11 +131,14 @@ async fn it_says_hello_reports_obeys_and_says_its_last() {
     assert!(get(serving, "/").await.ends_with("hello"));
     let pid = proxy.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
-    let (mut drains, mut arrived) = (false, 0);
+    let (mut drains, mut arrived, mut answered) = (false, 0, 0);
     loop {
         match next(&mut link).await {
             Some(Up::State { state, .. }) => drains = state == PodState::Draining,
             Some(Up::Report { report, .. }) => arrived += report.arrived,
+            Some(Up::Latency { latency, .. }) => {
+                answered += latency.answered.iter().map(|(_, count)| count).sum::<u64>();
+            }
             Some(Up::Left { workload: of, .. }) => {
                 assert_eq!(of, workload());
                 break;
@@ -144,6 +147,7 @@ async fn it_says_hello_reports_obeys_and_says_its_last() {
         }
     }
     assert_eq!((drains, arrived), (true, 1));
+    assert!(answered >= 1, "it also says how long requests took since it last did");
     assert_eq!(next(&mut link).await, None);
     drop(link);
     assert_eq!(timeout(DEADLINE, proxy.wait()).await.unwrap().unwrap().code(), Some(0));

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use config::{Report, WorkloadId};
+use config::{Latency, Report, WorkloadId};
 use proptest::prelude::*;
 
 use super::*;
@@ -17,6 +17,10 @@ fn report() -> Up {
 
 fn left() -> Up {
     Up::Left { reporter: reporter(), workload: WorkloadId::new("n", "k", "w") }
+}
+
+fn latency() -> Up {
+    Up::Latency { reporter: reporter(), workload: WorkloadId::new("n", "k", "w"), latency: Latency::default() }
 }
 
 fn at(seconds: u64) -> Time {
@@ -56,6 +60,29 @@ fn what_was_not_acknowledged_is_written_again_and_nothing_else() {
     assert_eq!(outbox.resent(), 2);
     outbox.acknowledged(5);
     assert_eq!(meet(&mut outbox, at(5), 7), NONE);
+}
+
+#[test]
+fn how_long_requests_took_is_said_once_and_only_to_who_listens() {
+    let mut outbox = Outbox::default();
+    outbox.push(at(0), latency());
+    assert!(!outbox.has_next(), "nobody listens");
+    outbox.welcomed(at(0), 1);
+    outbox.push(at(1), left());
+    outbox.push(at(1), latency());
+    let mut said = || outbox.next().map(Cow::into_owned);
+    assert_eq!([said(), said(), said()], [Some(latency()), Some(left()), None], "before the last word");
+
+    outbox.push(at(2), latency());
+    outbox.disconnected();
+    outbox.push(at(2), latency());
+    outbox.connected();
+    outbox.welcomed(at(2), 1);
+    outbox.push(at(2), report());
+    assert_eq!(written(&mut outbox), [0, 1], "what was not said before the connection broke is not said after");
+
+    (0..=bounds::LATENCY_FRAMES).for_each(|_| outbox.push(at(3), latency()));
+    assert_eq!((outbox.latencies.len(), outbox.dropped()), (bounds::LATENCY_FRAMES, 1));
 }
 
 #[test]
