@@ -126,8 +126,8 @@ pub fn offer<G: Send + 'static>(
             Err(Failed { cause, is_unseen: true }) => cause,
             Err(Failed { cause, is_unseen: false }) => return Err(NotForwarded { guard, cause, request: None }),
         };
-        let unsent = slot.take().map(Box::new);
-        let mut request = unsent.or_else(|| spare.and_then(Spare::request).map(Box::new));
+        // Rather the copy: what was not sent bears marks for its recipient.
+        let mut request = spare.and_then(Spare::request).or_else(|| slot.take()).map(Box::new);
         if let Some(request) = &mut request {
             outbound.undo(request);
         }
