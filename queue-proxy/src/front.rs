@@ -18,7 +18,7 @@ use crate::headers::{NETWORK_PROBE, REFUSED, is_probe};
 use crate::metrics::{Class, Metrics, gauge};
 use crate::net::Network;
 use crate::probe::{ProbeError, Prober, Surroundings};
-use crate::unread;
+use crate::unread::let_go;
 use crate::way::Way;
 use crate::{
     Admission, Body, Cause, Clock, Connections, Deadlines, Gate, Handler, NotForwarded, Peer, Timeouts, Upstream,
@@ -263,11 +263,11 @@ impl Handler for Arc<Front> {
         // Not an async fn: it would keep room for its argument and for what it moves it to.
         let mut request = Some(request);
         async move {
-            let mut response = self.serve(&mut request, peer).await;
-            if let Some(unread) = request {
-                unread::let_go(unread, &mut response);
+            let response = self.serve(&mut request, peer).await;
+            match request {
+                Some(unread) => let_go(unread, response),
+                None => response,
             }
-            response
         }
     }
 }

@@ -47,4 +47,5 @@ pub use handler::Handler;
 pub use peer::{Direct, Peer};
 pub use replay::Outgoing;
 pub use serve::Connections;
+pub use unread::let_go;
 pub use upstream::Upstream;

@@ -78,6 +78,21 @@ async fn a_full_line_is_refused_as_knative_refuses_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_reaches_who_sends_all_of_a_large_body_before_it_reads() {
+    let pod = Pod::without_app(&Serving { protocol: Protocol::H2c, ..serving() });
+    let body = "x".repeat(1 << 20);
+    let post = |host: &str| {
+        let lines = ["POST / HTTP/1.1", host, &format!("Content-Length: {}", body.len()), "", &body];
+        lines.join("\r\n")
+    };
+    for (host, status) in [("Host: h", "502"), ("Host: /", "400")] {
+        let answer = pod.send_raw(&post(host)).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(answer.contains("connection: close\r\n"), "{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn waiting_in_the_line_counts_toward_the_timeout() {
     let serving = Serving { container_concurrency: 1, response_start_timeout: seconds(5), ..serving() };
     let pod = Pod::with_app(&serving, slow);
