@@ -217,6 +217,36 @@ async fn a_client_that_stops_reading_in_the_middle_of_a_response_gives_its_slot_
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_http2_client_that_grants_no_window_gives_its_slot_back_when_it_is_due_and_keeps_its_connection() {
+    let serving = Serving { timeout: seconds(5), container_concurrency: 1, ..serving() };
+    let pod = Pod::with_app(&serving, |request| async move {
+        let (sender, body) = stream();
+        let frames = if request.uri() == "/endless" { usize::MAX } else { 3 };
+        let more = || Ok(http_body::Frame::data(bytes::Bytes::from_static(&[b'x'; 16 << 10])));
+        tokio::spawn(async move {
+            for _ in 0..frames {
+                if sender.send(more()).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Response::new(body)
+    });
+    let mut client = pod.http2().await;
+    let request = |path: &str| Request::get(format!("http://h{path}")).body(empty()).unwrap();
+    let start = Instant::now();
+    let stalled = client.send_request(request("/endless")).await.unwrap();
+    sleep(seconds(4)).await;
+    assert_eq!(pod.front.gate().inside(), (1, 0));
+    pod.settled().await;
+    assert_eq!(start.elapsed_seconds(), 5);
+    let next = client.send_request(request("/")).await.unwrap();
+    assert_eq!(text(next).await.unwrap().len(), 3 * (16 << 10), "other streams go on");
+    assert!(text(stalled).await.is_err(), "cut, so that the client can tell");
+    pod.settled().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_websocket_outlives_all_request_timers_and_counts_until_it_closes() {
     let serving = Serving {
         timeout: seconds(2),
