@@ -71,6 +71,7 @@ impl Board {
             counts: Counts::default(),
             timeouts: Timeouts::from(serving),
             ignore_paths: serving.ignore_paths.clone(),
+            upgrades: serving.upgrades.clone(),
             failure: None,
             removed: false,
             asleep_since: None,
@@ -173,6 +174,7 @@ impl Board {
         state.roster.set_serving(serving, mode);
         state.timeouts = Timeouts::from(serving);
         state.ignore_paths.clone_from(&serving.ignore_paths);
+        state.upgrades.clone_from(&serving.upgrades);
         drop(state);
         self.dispatch();
     }

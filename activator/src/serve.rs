@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use config::bounds;
+use http::header::UPGRADE;
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use queue_proxy::headers::narrow_upgrade;
 use queue_proxy::{Body, Cause, Deadlines, Form, NotForwarded, Outgoing, Refusal, let_go, offer};
 use tokio::time::Instant;
 
@@ -20,12 +22,15 @@ const UNKNOWN_HOST: Refusal = Refusal::now(StatusCode::NOT_FOUND, "unknown-host"
 // Not an `async fn`: that would keep the request twice, as its argument and as its variable.
 pub(crate) fn serve(
     board: Option<Arc<Board>>,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> impl Future<Output = Response<Body<Admission>>> + Send {
     let form = Form::of(request.headers());
     let bytes = bytes_while_held(&request);
     async move {
         let arrived = board.ok_or(UNKNOWN_HOST).and_then(|board| {
+            if request.headers().contains_key(UPGRADE) {
+                board.with(|state| _ = narrow_upgrade(request.headers_mut(), &state.upgrades));
+            }
             // Here and not before, so that a future that is never polled was never there.
             board.arrive(Instant::now(), request.uri().path(), bytes).map_err(HoldError::refusal)
         });

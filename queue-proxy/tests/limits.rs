@@ -10,7 +10,9 @@ use config::{Protocol, Serving};
 use futures_util::{SinkExt, StreamExt};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
+use queue_proxy::net::Stream;
 use support::{AnyBody, Pod, data, empty, get, stream, text};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -276,16 +278,51 @@ async fn a_websocket_outlives_all_request_timers_and_counts_until_it_closes() {
     pod.settled().await;
 }
 
+fn upgrade(protocols: &'static str) -> Request<AnyBody> {
+    let request = Request::get("/").header("host", "h").header("connection", "upgrade");
+    request.header("upgrade", protocols).body(empty()).unwrap()
+}
+
 #[tokio::test(start_paused = true)]
 async fn other_upgrades_are_not_tunnelled() {
     let pod = Pod::with_app(&serving(), support::echo);
-    let request = Request::get("/")
-        .header("host", "h")
-        .header("connection", "upgrade")
-        .header("upgrade", "tls/1.0")
-        .body(empty())
+    let plain = "GET / HTTP/1.1\nhost: h\n\n";
+    for protocols in ["tls/1.0", "h2c", "tcp, h2c"] {
+        assert_eq!(text(pod.send(upgrade(protocols)).await).await.unwrap(), plain);
+    }
+    pod.front.apply(&Serving { upgrades: "tls/1.0".parse().unwrap(), ..serving() });
+    for protocols in ["tls/1.1", "h2c"] {
+        assert_eq!(text(pod.send(upgrade(protocols)).await).await.unwrap(), plain);
+    }
+    let named = Request::get("/").header("host", "h").header("upgrade", "tls/1.0").body(empty()).unwrap();
+    assert_eq!(text(pod.send(named).await).await.unwrap(), plain, "nor without Connection: upgrade");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listed_upgrade_is_tunnelled_and_counts_until_it_closes() {
+    let serving = Serving { container_concurrency: 1, timeout: seconds(1), ..serving() };
+    let pod = Pod::with_raw_app(&serving, |mut stream| async move {
+        let asked = String::from_utf8(support::head(&mut stream).await).unwrap();
+        assert!(asked.contains("upgrade: Tcp\r\n") && !asked.contains("h2c"), "{asked}");
+        stream.write_all(b"HTTP/1.1 101 x\r\nconnection: upgrade\r\nupgrade: tcp\r\n\r\n").await.unwrap();
+        let (mut read, mut write) = tokio::io::split(stream);
+        drop(tokio::io::copy(&mut read, &mut write).await);
+    });
+    pod.front.apply(&Serving { upgrades: "spdy/3.1, tcp".parse().unwrap(), ..serving });
+    let Stream::Memory(mut client) = pod.connect().await else { unreachable!("the network is in memory") };
+    client
+        .write_all(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: h2c, Tcp, spdy/3.1\r\n\r\n")
+        .await
         .unwrap();
-    assert_eq!(text(pod.send(request).await).await.unwrap(), "GET / HTTP/1.1\nhost: h\n\n");
+    let answer = String::from_utf8(support::head(&mut client).await).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 101 ") && answer.contains("upgrade: tcp\r\n"), "{answer}");
+    sleep(seconds(10)).await;
+    client.write_all(b"hello").await.unwrap();
+    let mut back = [0; 5];
+    client.read_exact(&mut back).await.unwrap();
+    assert_eq!((&back, pod.front.gate().inside()), (b"hello", (1, 0)));
+    drop(client);
+    pod.settled().await;
 }
 
 #[tokio::test(start_paused = true)]

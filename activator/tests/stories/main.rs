@@ -17,5 +17,6 @@ mod reports;
 mod retry_on_another_pod;
 mod support;
 mod the_sum_counted_is_the_sum_sent;
+mod tunnels;
 mod vectors;
 mod what_the_autoscaler_says;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::{Reporter, wire};
-use crate::{Failure, Mode, Pod, PodId, PodState, Probe, ProbeKind, Protocol, Report, Serving, Time, WorkloadId};
+use crate::{
+    Failure, Mode, Pod, PodId, PodState, Probe, ProbeKind, Protocol, Report, Serving, Time, Upgrades, WorkloadId,
+};
 
 /// Saturates after 584 years.
 pub(super) fn nanos(duration: Duration) -> u64 {
@@ -111,6 +113,7 @@ impl wire::Serving {
             readiness: serving.readiness.as_ref().map(wire::Probe::of),
             termination_grace: Some(nanos(serving.termination_grace)),
             ignore_paths: serving.ignore_paths.clone(),
+            upgrades: serving.upgrades.listed().to_vec(),
         }
     }
 
@@ -126,6 +129,7 @@ impl wire::Serving {
             readiness: self.readiness.and_then(wire::Probe::probe),
             termination_grace: or(self.termination_grace, default.termination_grace),
             ignore_paths: self.ignore_paths,
+            upgrades: Upgrades::among(self.upgrades),
         }
     }
 }

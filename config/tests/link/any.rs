@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use config::link::{Down, Reporter, Up};
-use config::{Failure, Mode, Pod, PodId, PodState, Probe, ProbeKind, Protocol, Report, Serving, Time, WorkloadId};
+use config::{
+    Failure, Mode, Pod, PodId, PodState, Probe, ProbeKind, Protocol, Report, Serving, Time, Upgrades, WorkloadId,
+};
 use proptest::prelude::*;
 
 fn text() -> impl Strategy<Value = String> {
@@ -87,8 +89,9 @@ fn probe() -> impl Strategy<Value = Probe> {
 fn serving() -> impl Strategy<Value = Serving> {
     let protocol = prop::sample::select(vec![Protocol::Http1, Protocol::H2c]);
     let durations = [duration(), duration(), duration(), duration()];
-    (any::<u32>(), durations, protocol, prop::option::of(probe()), prop::collection::vec(text(), 0..3)).prop_map(
-        |(container_concurrency, durations, protocol, readiness, ignore_paths)| {
+    let lists = (prop::collection::vec(text(), 0..3), prop::collection::vec(text(), 0..3));
+    (any::<u32>(), durations, protocol, prop::option::of(probe()), lists).prop_map(
+        |(container_concurrency, durations, protocol, readiness, (ignore_paths, upgrades))| {
             let [timeout, response_start_timeout, idle_timeout, termination_grace] = durations;
             Serving {
                 container_concurrency,
@@ -99,6 +102,7 @@ fn serving() -> impl Strategy<Value = Serving> {
                 readiness,
                 termination_grace,
                 ignore_paths,
+                upgrades: Upgrades::among(upgrades),
             }
         },
     )
