@@ -123,7 +123,9 @@ impl Board {
             state.counts.refused(HoldError::QueueFull);
             return Err(HoldError::QueueFull);
         }
-        state.ledger.arrive();
+        if state.ledger.arrive() {
+            self.news.opened();
+        }
         state.counts.arrived += 1;
         let visit = Visit { board: Arc::clone(self), ticket };
         let (outcome, due) = match seat {

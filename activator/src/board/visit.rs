@@ -55,11 +55,12 @@ impl Drop for Visit {
     /// The request is over, and whatever slot it had is free again.
     fn drop(&mut self) {
         let mut state = self.board.state.lock();
-        if self.ticket != Visit::NO_LOAD {
-            state.ledger.end();
-        }
+        let is_last = self.ticket != Visit::NO_LOAD && state.ledger.end();
         let someone_waits = !state.queue.is_empty();
         drop(state);
+        if is_last {
+            self.board.news.closed();
+        }
         if someone_waits {
             self.board.dispatch();
         }

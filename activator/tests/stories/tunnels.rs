@@ -3,15 +3,38 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic, also where it is not a test function")]
 
+use std::time::Duration;
+
+use activator::HoldLimits;
 use config::link::Down;
 use config::{PodState, Serving};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::a_refused_request_keeps_its_place::{accept, head};
 use crate::support::Stage;
 
 const TCP: &str = "GET / HTTP/1.1\r\nhost: app.localhost\r\nconnection: upgrade\r\nupgrade: h2c, tcp\r\n\r\n";
+
+#[tokio::test(start_paused = true)]
+async fn an_activator_is_not_empty_before_the_last_one_closes_whatever_became_of_its_workload() {
+    let serving = Serving { upgrades: "tcp".parse().unwrap(), ..Serving::default() };
+    let stage = Stage::with(serving, HoldLimits::default());
+    let mut app = stage.played_pod("one");
+    stage.activator.emptied().await;
+    let (_, mut client, mut pod) = ask(&stage, &mut app).await;
+    pod.write_all(b"HTTP/1.1 101 x\r\nconnection: upgrade\r\nupgrade: tcp\r\n\r\n").await.unwrap();
+    head(&mut client).await;
+    stage.connections.stop().await;
+    stage.activator.remove_workload(&stage.id);
+    let mut emptied = std::pin::pin!(stage.activator.emptied());
+    assert!(timeout(Duration::from_secs(3600), &mut emptied).await.is_err(), "it is open");
+    let before = stage.now();
+    drop((client, pod));
+    emptied.await;
+    assert_eq!(stage.now(), before);
+}
 
 /// Asks for a tunnel. What the app sees first, and both sides of the conversation.
 async fn ask(stage: &Stage, app: &mut mpsc::Receiver<DuplexStream>) -> (String, DuplexStream, DuplexStream) {
