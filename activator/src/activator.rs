@@ -132,6 +132,12 @@ impl Activator {
         self.news.urgent().await;
     }
 
+    /// Resolves when no request is open, held or forwarded, of any workload, also of one that was removed. A tunnel is
+    /// one, though its connection is none any more; it may last. Cancel safe.
+    pub async fn emptied(&self) {
+        self.news.emptied().await;
+    }
+
     /// Moves the reports that are due to `out`: this activator's own, which count what it holds, and those of the
     /// pods' gates. With `urgent_only`, of the workloads whose report is due at once; else of all that are busy, to be
     /// called at each whole second; every [`bounds::LATENCY_EVERY`] that includes how long requests took.

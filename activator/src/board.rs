@@ -73,6 +73,7 @@ impl Board {
             took: Took::default(),
             timeouts: Timeouts::from(serving),
             ignore_paths: serving.ignore_paths.clone(),
+            upgrades: serving.upgrades.clone(),
             failure: None,
             removed: false,
             asleep_since: None,
@@ -124,7 +125,9 @@ impl Board {
             state.counts.refused(HoldError::QueueFull);
             return Err(HoldError::QueueFull);
         }
-        state.ledger.arrive();
+        if state.ledger.arrive() {
+            self.news.opened();
+        }
         state.counts.arrived += 1;
         let visit = Visit::new(self, ticket, now);
         let (outcome, due) = match seat {
@@ -175,6 +178,7 @@ impl Board {
         state.roster.set_serving(serving, mode);
         state.timeouts = Timeouts::from(serving);
         state.ignore_paths.clone_from(&serving.ignore_paths);
+        state.upgrades.clone_from(&serving.upgrades);
         drop(state);
         self.dispatch();
     }

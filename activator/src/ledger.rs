@@ -60,15 +60,17 @@ impl Ledger {
         self.open
     }
 
-    /// A request came.
-    pub(crate) fn arrive(&mut self) {
+    /// A request came. Tells whether it is the only one.
+    pub(crate) fn arrive(&mut self) -> bool {
         self.open += 1;
+        self.open == 1
     }
 
-    /// A request ended.
-    pub(crate) fn end(&mut self) {
+    /// A request ended. Tells whether it was the last one.
+    pub(crate) fn end(&mut self) -> bool {
         debug_assert!(self.open > 0, "ended without having come");
         self.open = self.open.saturating_sub(1);
+        self.open == 0
     }
 
     /// A request must wait.

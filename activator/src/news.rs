@@ -1,6 +1,7 @@
-//! Which workloads have something to report.
+//! Which workloads have something to report, and whether any has a request open.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use config::{Time, WorkloadId, bounds};
@@ -16,6 +17,10 @@ use crate::ledger::Due;
 pub(crate) struct News {
     lists: Mutex<Lists>,
     urgent: Notify,
+    /// Boards at which a request is open, those of workloads that were removed included.
+    open: AtomicUsize,
+    /// There is none any more.
+    emptied: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -60,6 +65,29 @@ impl News {
             lists.urgent.push(Arc::downgrade(board));
             drop(lists);
             self.urgent.notify_one();
+        }
+    }
+
+    /// The first request at a board.
+    pub(crate) fn opened(&self) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The last request at a board ended.
+    pub(crate) fn closed(&self) {
+        if self.open.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.emptied.notify_waiters();
+        }
+    }
+
+    /// Resolves when no request is open. Cancel safe.
+    pub(crate) async fn emptied(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.open.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+            emptied.await;
         }
     }
 

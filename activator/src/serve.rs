@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use config::bounds;
+use http::header::UPGRADE;
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use queue_proxy::{Body, Cause, Deadlines, Form, NotForwarded, Outgoing, Refusal, offer};
+use queue_proxy::headers::narrow_upgrade;
+use queue_proxy::{Body, Cause, Deadlines, Form, NotForwarded, Outgoing, Refusal, let_go, offer};
 use tokio::time::Instant;
 
 use crate::board::{Admission, Arrival, Board, Held};
@@ -20,30 +22,32 @@ const UNKNOWN_HOST: Refusal = Refusal::now(StatusCode::NOT_FOUND, "unknown-host"
 // Not an `async fn`: that would keep the request twice, as its argument and as its variable.
 pub(crate) fn serve(
     board: Option<Arc<Board>>,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> impl Future<Output = Response<Body<Admission>>> + Send {
     let form = Form::of(request.headers());
     let bytes = bytes_while_held(&request);
     async move {
         let arrived = board.ok_or(UNKNOWN_HOST).and_then(|board| {
+            if request.headers().contains_key(UPGRADE) {
+                board.with(|state| _ = narrow_upgrade(request.headers_mut(), &state.upgrades));
+            }
             // Here and not before, so that a future that is never polled was never there.
             board.arrive(Instant::now(), request.uri().path(), bytes).map_err(HoldError::refusal)
         });
         let (arrival, deadlines) = match arrived {
             Ok(arrived) => arrived,
-            Err(refusal) => return refusal.answer(form),
+            Err(refusal) => return let_go(request, refusal.answer(form)),
         };
         let (admission, was_held) = match arrival {
             Arrival::Admitted(admission) => (admission, false),
-            Arrival::Ignored => return ignored(),
+            Arrival::Ignored => return let_go(request, ignored()),
             Arrival::Held(place) => match place.wait(deadlines.response_start()).await {
                 Ok(admission) => (admission, true),
-                Err(error) => return error.refusal().answer(form),
+                Err(error) => return let_go(request, error.refusal().answer(form)),
             },
         };
         // Boxed, because it needs far more room than waiting does, and thousands may wait.
-        let forwarded = Box::pin(hand_over(request, bytes, admission, was_held, deadlines)).await;
-        forwarded.unwrap_or_else(|refusal| refusal.answer(form))
+        Box::pin(hand_over(request, bytes, admission, was_held, deadlines)).await
     }
 }
 
@@ -54,7 +58,8 @@ async fn hand_over(
     mut admission: Admission,
     was_held: bool,
     deadlines: Deadlines,
-) -> Result<Response<Body<Admission>>, Refusal> {
+) -> Response<Body<Admission>> {
+    let form = Form::of(request.headers());
     let mut held = was_held.then(|| admission.held());
     let mut request = request.map(Outgoing::from);
     let mut tries = 1;
@@ -71,20 +76,30 @@ async fn hand_over(
                 }
                 let now = Instant::now();
                 member.answered(clock.time_of(now), now.duration_since(given), response.status());
-                return Ok(response);
+                return response;
             }
             Err(not_forwarded) => not_forwarded,
         };
+        let Some(unseen) = unseen else {
+            return if guard.is_counted() { cause.refusal().answer(form) } else { ignored() };
+        };
+        request = *unseen;
         if !guard.is_counted() {
-            return Ok(ignored());
+            return let_go(request, ignored());
         }
         // A pod that has no slot did nothing wrong: only the hold's end limits how often it is asked.
-        let is_last = cause != Cause::Refused && tries == bounds::FORWARD_TRIES;
-        let (Some(unseen), false) = (unseen, is_last) else { return Err(cause.refusal()) };
+        if cause != Cause::Refused && tries == bounds::FORWARD_TRIES {
+            return let_go(request, cause.refusal().answer(form));
+        }
         tries += u32::from(cause != Cause::Refused);
-        request = *unseen;
-        let place = Board::again(guard, bytes, cause).map_err(HoldError::refusal)?;
-        admission = place.wait(deadlines.response_start()).await.map_err(HoldError::refusal)?;
+        let again = match Board::again(guard, bytes, cause) {
+            Ok(place) => place.wait(deadlines.response_start()).await,
+            Err(error) => Err(error),
+        };
+        admission = match again {
+            Ok(admission) => admission,
+            Err(error) => return let_go(request, error.refusal().answer(form)),
+        };
         held = Some(admission.held());
     }
 }

@@ -196,9 +196,17 @@ pub const LINK_SPREAD: Duration = Duration::from_millis(20);
 /// Addresses of one name that a reporter tries before it resolves the name again.
 pub const LINK_ADDRESSES: usize = 8;
 
-/// How long the rest of a small body may take to arrive whose request has its answer already; after that its connection
-/// is closed. It was sent together with the head, by whoever means well.
-pub const UNREAD_TIME: Duration = Duration::from_secs(1);
+/// How long the rest of a body may take to arrive whose request has its answer already; after that its connection is
+/// closed. A client that sends before it reads gets a few megabytes through in this time, also from afar.
+pub const UNREAD_TIME: Duration = Duration::from_secs(5);
+
+/// How long such a body may take to begin that its client offered to send when asked: one that did not wait has sent some
+/// of it by now, and one that waits sends none.
+pub const UNREAD_FIRST: Duration = Duration::from_millis(200);
+
+/// Bytes of such a body that are read and forgotten; after that its connection is closed. More than any socket buffers:
+/// whoever sends more than that without a look at the answer must do without it.
+pub const UNREAD_BYTES: usize = 16 << 20;
 
 /// How often manifest files are looked at for edits. An edit that looks the same twice is applied: within half a second.
 pub const EDIT_POLL: Duration = Duration::from_millis(250);

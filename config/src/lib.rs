@@ -26,6 +26,7 @@ pub mod problem;
 pub mod report;
 pub mod serving;
 pub mod time;
+pub mod upgrades;
 mod value;
 pub mod workload;
 
@@ -41,4 +42,5 @@ pub use problem::{Findings, Problem, Problems, Warning};
 pub use report::Report;
 pub use serving::{Probe, ProbeKind, Protocol, Serving};
 pub use time::Time;
+pub use upgrades::Upgrades;
 pub use workload::{Workload, WorkloadId};

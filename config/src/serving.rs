@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::Upgrades;
+
 /// Limits, timeouts and readiness of one workload's pods.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Serving {
@@ -23,6 +25,8 @@ pub struct Serving {
     pub termination_grace: Duration,
     /// Paths that load balancers ask for (`rouse.dev/ignore-paths`): answered at zero, and never counted as load.
     pub ignore_paths: Vec<String>,
+    /// What the app may be asked to change to, besides `websocket` (`rouse.dev/upgrades`).
+    pub upgrades: Upgrades,
 }
 
 impl Default for Serving {
@@ -36,6 +40,7 @@ impl Default for Serving {
             readiness: None,
             termination_grace: Duration::from_secs(300),
             ignore_paths: Vec::new(),
+            upgrades: Upgrades::default(),
         }
     }
 }

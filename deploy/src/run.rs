@@ -100,7 +100,7 @@ async fn serve(options: &RunOptions, manifests: Manifests, watch: Watch) -> anyh
     let admin = Admin::new(engine, Arc::clone(&activator), clock, metrics).with_wakes(platform.wakes());
     let _gateway = doors::listen(&clients, gateway, activator.gateway());
     let _admin = doors::listen(&asking, admin_port, admin);
-    doors.set(plan).context("the Services' ports")?;
+    doors.set(plan);
     info!("serving {} workloads on http://{listen} (admin http://{admin_at})", manifests.workloads.len());
 
     let mut served = Served { workloads: manifests.workloads, platform, activator, doors };

@@ -59,6 +59,24 @@ impl Rouse {
         std::fs::rename(new, self.folder.join("app.yaml")).expect("the folder is ours");
     }
 
+    /// The number that the next file it opens will have.
+    #[cfg(target_os = "linux")]
+    fn next_file(&self) -> u64 {
+        let is_open = |file: &u64| std::fs::symlink_metadata(format!("/proc/{}/fd/{file}", self.child.id())).is_ok();
+        let next = || (0..).find(|file| !is_open(file)).expect("there is a limit");
+        (0..100).map(|_| next()).min().expect("there are a hundred") // now and then it looks at its manifests
+    }
+
+    /// Lets it have only files with a number below `most`, and says what the limit was.
+    #[cfg(target_os = "linux")]
+    fn limit_files(&self, most: u64) -> u64 {
+        use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        let limit = Rlimit { current: Some(most), maximum };
+        let before = prlimit(Some(Pid::from_child(&self.child)), Resource::Nofile, limit).expect("it is ours");
+        before.current.expect("there is a limit")
+    }
+
     /// The body of the answer to `path` at the gateway.
     fn get(&self, path: &str) -> String {
         ask(self.gateway, path)
@@ -189,6 +207,23 @@ fn ports_open_and_close_and_one_in_use_refuses_the_whole_edit() {
         std::thread::sleep(Duration::from_millis(5)); // said before it is done
     }
     assert_eq!(ask(at(other), "/"), first);
+}
+
+#[cfg(target_os = "linux")] // where a process can be limited from outside
+#[test]
+fn a_port_that_the_system_gives_no_handles_for_refuses_the_whole_edit() {
+    let rouse = Rouse::start("handles", &deployment("one", ""));
+    let port = free_port();
+    // Room for one file more: to read the edit, or to bind the port, but not to listen there.
+    let before = rouse.limit_files(rouse.next_file() + 1);
+    rouse.edit(&(deployment("two", "") + &service(port)));
+    rouse.says("warn: the edit is refused and nothing of it applies:");
+    let why = rouse.says("hello");
+    let what = format!("./app.yaml: Deployment default/hello: Service port {port}: cannot be listened on: ");
+    assert!(why.starts_with(&what), "{why}");
+    rouse.limit_files(before);
+    assert!(rouse.get("/").starts_with("hello from one pod"), "neither the port nor the template");
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
 }
 
 #[test]

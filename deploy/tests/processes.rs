@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use config::bounds;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,8 +29,16 @@ impl Running {
         Running(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts"))
     }
 
-    fn terminate(mut self) {
+    fn terminate(self) {
+        self.tell_to_end();
+        self.ends_well();
+    }
+
+    fn tell_to_end(&self) {
         kill_process(Pid::from_child(&self.0), Signal::TERM).expect("it runs");
+    }
+
+    fn ends_well(mut self) {
         assert!(self.0.wait().is_ok_and(|status| status.success()), "SIGTERM ends it well");
     }
 }
@@ -58,8 +68,8 @@ impl Drop for Town {
 }
 
 impl Town {
-    fn new() -> Town {
-        let folder = std::env::temp_dir().join(format!("rouse-processes-{}", std::process::id()));
+    fn new(name: &str) -> Town {
+        let folder = std::env::temp_dir().join(format!("rouse-processes-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a temporary folder");
         let town = Town { folder, link: free(), admin: free() };
         town.list(&[]);
@@ -70,9 +80,12 @@ impl Town {
         self.folder.join(name).display().to_string()
     }
 
-    /// The pods that there are: names and addresses.
-    fn list(&self, pods: &[(String, SocketAddr)]) {
-        let pods: Vec<_> = pods.iter().map(|(name, at)| format!("{{ name: {name}, address: '{at}' }}")).collect();
+    /// The pods that there are: names, addresses, and whether a queue-proxy is there.
+    fn list(&self, pods: &[(&str, SocketAddr, bool)]) {
+        let line = |(name, at, has_queue_proxy): &(&str, SocketAddr, bool)| {
+            format!("{{ name: {name}, address: '{at}', queueProxy: {has_queue_proxy} }}")
+        };
+        let pods: Vec<_> = pods.iter().map(line).collect();
         let text = format!(
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{ name: hello, annotations: {{ \
              rouse.dev/container-concurrency: \"1\", autoscaling.knative.dev/max-scale: \"2\" }} }}\nspec: {{ \
@@ -106,10 +119,8 @@ impl Town {
 
     /// A pod: an app, and in front of it a queue-proxy.
     fn pod(&self, name: &str) -> (SocketAddr, [Running; 2]) {
-        let (app, front, admin, metrics) = (free(), free(), free(), free());
-        let mut command = rouse(&["sample"]);
-        command.env("PORT", app.port().to_string());
-        let app_runs = Running::start(command);
+        let (front, admin, metrics) = (free(), free(), free());
+        let (app, app_runs) = app();
         let mut command = Command::new(queue_proxy());
         let own = [("QUEUE_SERVING_PORT", front), ("USER_PORT", app), ("ROUSE_ADMIN_PORT", admin)];
         for (variable, at) in own.into_iter().chain([("ROUSE_METRICS_PORT", metrics)]) {
@@ -126,6 +137,13 @@ impl Town {
         let wishes: Option<std::collections::BTreeMap<String, u32>> = serde_json::from_slice(&text).ok();
         wishes.and_then(|wishes| wishes.get("default/Deployment/hello").copied()).unwrap_or(0)
     }
+}
+
+fn app() -> (SocketAddr, Running) {
+    let at = free();
+    let mut command = rouse(&["sample"]);
+    command.env("PORT", at.port().to_string());
+    (at, Running::start(command))
 }
 
 /// The binary beside `rouse`: a test of another package than its own is not told where it is.
@@ -158,7 +176,7 @@ fn two_activators_serve_from_zero_and_through_a_restart_of_the_autoscaler_withou
         eprintln!("left out: there is no queue-proxy beside rouse");
         return;
     }
-    let town = Town::new();
+    let town = Town::new("restart");
     let autoscaler = town.autoscaler();
     let activators = [town.activator("one"), town.activator("two")];
     let gateways = [activators[0].1, activators[1].1];
@@ -171,7 +189,7 @@ fn two_activators_serve_from_zero_and_through_a_restart_of_the_autoscaler_withou
         eventually("a pod is wanted", || town.wanted() > 0);
         let (one, _one_runs) = town.pod("hello-1");
         let (two, _two_runs) = town.pod("hello-2");
-        town.list(&[("hello-1".to_owned(), one), ("hello-2".to_owned(), two)]);
+        town.list(&[("hello-1", one, true), ("hello-2", two, true)]);
         first.into_iter().for_each(|client| client.join().expect("both are answered"));
 
         let clients: Vec<_> = gateways.iter().map(|at| scope.spawn(|| (0..40).for_each(|_| answered(*at)))).collect();
@@ -189,4 +207,36 @@ fn two_activators_serve_from_zero_and_through_a_restart_of_the_autoscaler_withou
         answered(gateways[1]);
         two.0.terminate();
     });
+}
+
+#[test]
+fn an_activator_that_is_told_to_end_waits_for_a_websocket_to_close() {
+    let town = Town::new("websocket");
+    let (app, _app) = app();
+    town.list(&[("hello-1", app, false)]);
+    let _autoscaler = town.autoscaler();
+    let (activator, gateway) = town.activator("one");
+    eventually("the app is served", || ask(gateway, "/").is_some_and(|answer| answer.contains("200 OK")));
+    let stream = TcpStream::connect(gateway).expect("it listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let (mut socket, _) = tungstenite::client("ws://hello.localhost/ws", stream).expect("a WebSocket opens");
+    echoes(&mut socket, "before");
+    activator.tell_to_end();
+    let is_closed = || {
+        // Not often, for whoever connects keeps it from closing; and so that it would have ended by then.
+        std::thread::sleep(2 * bounds::LINK_LAST_WORDS);
+        TcpStream::connect(gateway).is_err()
+    };
+    assert!((0..20).any(|_| is_closed()), "its port closes");
+    echoes(&mut socket, "after");
+    socket.close(None).expect("it is open");
+    while socket.read().is_ok() {}
+    drop(socket);
+    activator.ends_well();
+}
+
+#[track_caller]
+fn echoes(socket: &mut WebSocket<TcpStream>, text: &str) {
+    socket.send(Message::text(text)).expect("it is open");
+    assert_eq!(socket.read().expect("it is open"), Message::text(text));
 }

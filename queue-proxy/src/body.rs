@@ -8,9 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
-use crate::deadline::{Deadlines, earlier};
+use crate::deadline::{Deadlines, Timer, earlier};
+use crate::stall;
 use crate::upstream::Exchange;
 
 /// The body of a response: an app's, or a short one of our own.
@@ -52,8 +53,8 @@ struct Forwarded<G> {
     idle: Option<Duration>,
     /// When the app has said nothing for too long.
     quiet: Option<Instant>,
-    /// Armed when the app first makes us wait: most bodies are there at once and need none.
-    timer: Option<Pin<Box<Sleep>>>,
+    /// For when the app makes us wait.
+    timer: Timer,
 }
 
 impl<G> Body<G> {
@@ -75,7 +76,7 @@ impl<G> Body<G> {
             total: deadlines.total,
             idle: deadlines.idle,
             quiet: None,
-            timer: None,
+            timer: Timer::default(),
         }))
     }
 
@@ -145,6 +146,7 @@ impl<G> Forwarded<G> {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.quiet = None;
+                stall::must_be_written_by(self.total);
                 if self.incoming.is_end_stream() {
                     self.finish();
                 }
@@ -164,15 +166,12 @@ impl<G> Forwarded<G> {
 
     /// Sets the timer to whichever deadline comes first, now that the app makes us wait, and tells which one has passed.
     fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Option<BodyError> {
+        stall::must_be_written_by(None);
         if let (None, Some(idle)) = (self.quiet, self.idle) {
             self.quiet = Instant::now().checked_add(idle);
         }
         let due = earlier(self.total, self.quiet)?;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
-        if timer.deadline() != due {
-            timer.as_mut().reset(due);
-        }
-        match timer.as_mut().poll(cx) {
+        match self.timer.poll(due, cx) {
             Poll::Pending => None,
             Poll::Ready(()) if Some(due) == self.total => Some(BodyError::Total),
             Poll::Ready(()) => Some(BodyError::Idle),
@@ -185,14 +184,14 @@ impl<G> Forwarded<G> {
             exchange.finish();
         }
         self.guard = None;
-        self.timer = None;
+        self.timer = Timer::default();
     }
 
     /// Breaks the connection off and lets go of the guard.
     fn broken(&mut self, error: BodyError) -> BodyError {
         self.exchange = None;
         self.guard = None;
-        self.timer = None;
+        self.timer = Timer::default();
         error
     }
 }

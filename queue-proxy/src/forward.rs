@@ -126,8 +126,8 @@ pub fn offer<G: Send + 'static>(
             Err(Failed { cause, is_unseen: true }) => cause,
             Err(Failed { cause, is_unseen: false }) => return Err(NotForwarded { guard, cause, request: None }),
         };
-        let unsent = slot.take().map(Box::new);
-        let mut request = unsent.or_else(|| spare.and_then(Spare::request).map(Box::new));
+        // Rather the copy: what was not sent bears marks for its recipient.
+        let mut request = spare.and_then(Spare::request).or_else(|| slot.take()).map(Box::new);
         if let Some(request) = &mut request {
             outbound.undo(request);
         }
@@ -217,6 +217,8 @@ fn recycle(response: Response<Incoming>, exchange: Exchange) {
 /// How a request leaves for the app.
 struct Outbound {
     protocol: Protocol,
+    /// By which the request came.
+    version: Version,
     /// The client's side of a tunnel to be, if the request asks for one.
     client: Option<OnUpgrade>,
 }
@@ -224,15 +226,16 @@ struct Outbound {
 impl Outbound {
     /// gRPC needs HTTP/2 and a tunnel HTTP/1; all else is as the app likes it.
     fn prepare<B>(request: &mut Request<B>, upstream: &Upstream) -> Outbound {
+        let version = request.version();
         let client = request.headers().contains_key(UPGRADE).then(|| hyper::upgrade::on(&mut *request));
         request.headers_mut().remove(MAY_REFUSE);
         let is_http2 = upstream.protocol() == Protocol::H2c || Form::of(request.headers()) == Form::Grpc;
         if is_http2 && client.is_none() {
             address_by_http2(request);
-            return Outbound { protocol: Protocol::H2c, client };
+            return Outbound { protocol: Protocol::H2c, version, client };
         }
         *request.version_mut() = Version::HTTP_11;
-        Outbound { protocol: Protocol::Http1, client }
+        Outbound { protocol: Protocol::Http1, version, client }
     }
 
     /// Brings a request that was not sent back into the form it came in.
@@ -240,6 +243,7 @@ impl Outbound {
         if let Some(client) = self.client.take() {
             request.extensions_mut().insert(client);
         }
+        *request.version_mut() = self.version;
         adopt_authority(request);
     }
 }

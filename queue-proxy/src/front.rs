@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use config::{Latency, Probe, Serving};
-use http::header::{HeaderValue, UPGRADE};
+use config::{Latency, Probe, Serving, Upgrades};
+use http::header::HeaderValue;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use parking_lot::RwLock;
@@ -14,11 +14,11 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{Form, Refusal};
 use crate::forward::forward_slot;
-use crate::headers::{NETWORK_PROBE, REFUSED, is_probe};
+use crate::headers::{NETWORK_PROBE, REFUSED, is_probe, narrow_upgrade};
 use crate::metrics::{Class, Metrics, gauge};
 use crate::net::Network;
 use crate::probe::{ProbeError, Prober, Surroundings};
-use crate::unread;
+use crate::unread::let_go;
 use crate::way::Way;
 use crate::{
     Admission, Body, Cause, Clock, Connections, Deadlines, Gate, Handler, NotForwarded, Peer, Recorder, Timeouts,
@@ -47,6 +47,18 @@ struct Settings {
     surroundings: Option<Surroundings>,
     /// Requests for these are no load.
     ignore_paths: Vec<String>,
+    /// What the app may be asked to change to.
+    upgrades: Upgrades,
+}
+
+/// What is to be known of a request before it is admitted.
+struct Asked {
+    /// How long it may take.
+    timeouts: Timeouts,
+    /// It is no load.
+    is_ignored: bool,
+    /// It is to become a tunnel.
+    is_upgrade: bool,
 }
 
 /// A request that is counted: from its admission to the last byte of its response.
@@ -74,6 +86,7 @@ impl Front {
                 readiness: serving.readiness.clone(),
                 surroundings: None,
                 ignore_paths: serving.ignore_paths.clone(),
+                upgrades: serving.upgrades.clone(),
             }),
             metrics: Metrics::default(),
             answered: Recorder::default(),
@@ -107,6 +120,7 @@ impl Front {
         settings.slots = serving.container_concurrency;
         settings.readiness.clone_from(&serving.readiness);
         settings.ignore_paths.clone_from(&serving.ignore_paths);
+        settings.upgrades.clone_from(&serving.upgrades);
     }
 
     /// Runs exec probes here, from the next probing on. Where this is not called, someone else runs them.
@@ -189,11 +203,11 @@ impl Front {
         if is_probe(request.headers()) {
             return self.answer_probe(request.headers().get(NETWORK_PROBE));
         }
-        let (timeouts, is_ignored) = self.settings.read().of(request);
+        let Asked { timeouts, is_ignored, is_upgrade } = self.settings.read().of(request);
         let way = Way::of(request.headers_mut(), peer, is_ignored);
         let form = Form::of(request.headers());
         // Should it become a tunnel, nobody is left to tell.
-        let class = if request.headers().contains_key(UPGRADE) { Class::Informational } else { Class::None };
+        let class = if is_upgrade { Class::Informational } else { Class::None };
         let arrival = Instant::now();
         let deadlines = Deadlines::new(timeouts, arrival);
         let admission = if way == Way::Ignored {
@@ -273,11 +287,11 @@ impl Handler for Arc<Front> {
         // Not an async fn: it would keep room for its argument and for what it moves it to.
         let mut request = Some(request);
         async move {
-            let mut response = self.serve(&mut request, peer).await;
-            if let Some(unread) = request {
-                unread::let_go(unread, &mut response);
+            let response = self.serve(&mut request, peer).await;
+            match request {
+                Some(unread) => let_go(unread, response),
+                None => response,
             }
-            response
         }
     }
 }
@@ -294,11 +308,15 @@ impl Drop for Counted {
 }
 
 impl Settings {
-    /// How long this request may take, and whether it is no load.
+    /// What this request asks for, brought down to what it may ask for.
     #[inline]
-    fn of<B>(&self, request: &Request<B>) -> (Timeouts, bool) {
+    fn of<B>(&self, request: &mut Request<B>) -> Asked {
         let is_ignored = |path| self.ignore_paths.iter().any(|ignored| ignored == path);
-        (self.timeouts, !self.ignore_paths.is_empty() && is_ignored(request.uri().path()))
+        Asked {
+            timeouts: self.timeouts,
+            is_ignored: !self.ignore_paths.is_empty() && is_ignored(request.uri().path()),
+            is_upgrade: narrow_upgrade(request.headers_mut(), &self.upgrades),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use http::{Request, Response, Version};
 use hyper::body::Incoming;
 
 use crate::answer::Form;
-use crate::{Body, Peer, headers};
+use crate::{Body, Peer, headers, let_go};
 
 /// Answers requests.
 pub trait Handler: Clone + Send + Sync + 'static {
@@ -44,7 +44,7 @@ pub(crate) fn answer<H: Handler>(
             Err(refusal) => {
                 let mut response = refusal.answer(Form::of(request.headers()));
                 close_after(&mut response, version);
-                response
+                let_go(request, response)
             }
         };
         if version < Version::HTTP_2 {

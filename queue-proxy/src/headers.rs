@@ -4,8 +4,10 @@
 //! or doubled Host, `Content-Length` twice, other transfer codings). [`admit`] refuses or repairs them, so that behind
 //! it every request has one form, whichever HTTP version it came by:
 //! - the URI is a path and query; `Host` is there exactly once;
-//! - no hop-by-hop header is left, save `Upgrade: websocket` with `Connection: upgrade`.
+//! - no hop-by-hop header is left, save `Upgrade` with `Connection: upgrade`, of which [`narrow_upgrade`] leaves what a
+//!   workload allows.
 
+use config::Upgrades;
 use http::header::{
     self, CONNECTION, CONTENT_LENGTH, COOKIE, Entry, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING,
     UPGRADE, USER_AGENT,
@@ -182,21 +184,42 @@ fn join_cookies(headers: &mut HeaderMap) {
 }
 
 fn strip_request(headers: &mut HeaderMap, found: &Found) {
-    let websocket = found.upgrade
-        && found.connection
-        && headers[UPGRADE].as_bytes().eq_ignore_ascii_case(b"websocket")
-        && tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"));
+    let is_upgrade = found.upgrade && tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"));
+    let upgrade = if is_upgrade { headers.remove(UPGRADE) } else { None };
     let trailers = found.te && tokens(headers, &TE).any(|token| token.eq_ignore_ascii_case("trailers"));
     strip_hops(headers);
     headers.remove(HTTP2_SETTINGS);
     headers.remove(PROXY_REQUEST);
     headers.remove(REFUSED);
-    if websocket {
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    if let Some(upgrade) = upgrade {
+        headers.insert(UPGRADE, upgrade);
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     }
     if trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+/// Leaves the first protocol of those that a request would change to that `allowed` allows; without one it is a request
+/// like any other. Tells whether there is one. Every request must pass here before it goes to an app.
+#[inline]
+pub fn narrow_upgrade(headers: &mut HeaderMap, allowed: &Upgrades) -> bool {
+    headers.contains_key(UPGRADE) && narrow(headers, allowed)
+}
+
+#[cold]
+fn narrow(headers: &mut HeaderMap, allowed: &Upgrades) -> bool {
+    let chosen = tokens(headers, &UPGRADE).find(|protocol| allowed.allow(protocol));
+    match chosen.and_then(|protocol| HeaderValue::from_str(protocol).ok()) {
+        Some(chosen) => {
+            headers.insert(UPGRADE, chosen);
+            true
+        }
+        None => {
+            headers.remove(UPGRADE);
+            headers.remove(CONNECTION);
+            false
+        }
     }
 }
 

@@ -49,4 +49,5 @@ pub use peer::{Direct, Peer};
 pub use recorder::Recorder;
 pub use replay::Outgoing;
 pub use serve::Connections;
+pub use unread::let_go;
 pub use upstream::Upstream;

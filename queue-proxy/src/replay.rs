@@ -133,10 +133,11 @@ impl Outgoing {
         self.begin(Stage::Waits)
     }
 
-    /// Lets all pass: it will not be sent again.
+    /// Lets all pass at once, whether or not somebody asks for it: it will not be sent again.
     pub(crate) fn flow(&mut self) {
         if let Kind::Turn(turn) = &mut self.0 {
             turn.patience = None;
+            turn.replay.ask(turn.number);
             turn.replay.flow();
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use config::bounds;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -20,7 +20,7 @@ use crate::handler::{Connection, Handler, answer};
 use crate::net::Stream;
 use crate::peer::{Direct, Peer};
 use crate::preface::{Begun, Preface, sniff};
-use crate::stall::Stalling;
+use crate::stall::{Stalling, Streams};
 
 /// All connections of one or more listeners: how they are served, how many they are and when they have to go.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ struct Door {
 #[derive(Debug)]
 struct Protocols {
     http1: http1::Builder,
-    http2: http2::Builder<TokioExecutor>,
+    http2: http2::Builder<Streams>,
 }
 
 impl Default for Protocols {
@@ -62,7 +62,7 @@ impl Default for Protocols {
             .header_read_timeout(bounds::HEADER_READ_TIME)
             .max_buf_size(bounds::HEADER_BYTES)
             .half_close(false);
-        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        let mut http2 = http2::Builder::new(Streams);
         http2
             .timer(TokioTimer::new())
             .max_concurrent_streams(bounds::H2_STREAMS)

@@ -16,6 +16,7 @@
 //! | `ROUSE_METRICS_PORT` | port of `/metrics` | 9091 |
 //! | `ROUSE_USER_HOST` | address of the app | `127.0.0.1` |
 //! | `ROUSE_USER_PROTOCOL` | `http1` or `h2c` | `http1` |
+//! | `ROUSE_UPGRADES` | what the app may be asked to change to beside `websocket`: `spdy/3.1, tcp` | nothing |
 //! | `ROUSE_DRAIN_QUIET` | seconds that a draining pod serves on after the last new client | 10 |
 //! | `ROUSE_AUTOSCALER` | `host:port` of the autoscaler that is told of the pod's load | none: nobody is |
 //! | `ROUSE_WORKLOAD` | the pod's workload, `NAMESPACE/KIND/NAME` | required with an autoscaler; with a token, it says |
@@ -130,6 +131,7 @@ impl Reader {
             readiness: self.readiness(),
             termination_grace: defaults.termination_grace,
             ignore_paths: defaults.ignore_paths,
+            upgrades: self.or("ROUSE_UPGRADES", defaults.upgrades),
         }
     }
 
@@ -193,12 +195,13 @@ impl Reader {
     }
 
     fn refuse_unknown(&mut self) {
-        const KNOWN: [&str; 14] = [
+        const KNOWN: [&str; 15] = [
             "ROUSE_LISTEN_ADDRESS",
             "ROUSE_ADMIN_PORT",
             "ROUSE_METRICS_PORT",
             "ROUSE_USER_HOST",
             "ROUSE_USER_PROTOCOL",
+            "ROUSE_UPGRADES",
             "ROUSE_DRAIN_QUIET",
             "ROUSE_AUTOSCALER",
             "ROUSE_WORKLOAD",

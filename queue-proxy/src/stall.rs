@@ -1,40 +1,39 @@
 //! Clients that stop reading in the middle of a response.
+//!
+//! The body of a response cannot tell: hyper does not ask it for more while nothing can be written.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use hyper::rt::Executor;
+use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::Instant;
 
+use crate::deadline::Timer;
 use crate::peer::Due;
 use crate::preface::Begun;
 
 /// An HTTP/1 connection that breaks when it takes no more bytes and its response is overdue.
-///
-/// The body of a response cannot tell: hyper does not ask it for more while nothing can be written.
 #[derive(Debug)]
 pub(crate) struct Stalling {
     stream: Begun,
     due: Arc<Due>,
-    /// Armed when the client first makes us wait: most never do.
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
 }
 
 impl Stalling {
     pub(crate) fn new(stream: Begun, due: Arc<Due>) -> Stalling {
-        Stalling { stream, due, timer: None }
+        Stalling { stream, due, timer: Timer::default() }
     }
 
     #[cold]
     fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let Some(due) = self.due.get() else { return Poll::Pending };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
-        if timer.deadline() != due {
-            timer.as_mut().reset(due);
-        }
-        timer.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        self.timer.poll(due, cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -79,5 +78,59 @@ impl AsyncWrite for Stalling {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+/// Runs HTTP/2 streams. One that takes no more bytes is reset when its response is overdue; the others of its connection
+/// go on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Streams;
+
+pin_project! {
+    /// One HTTP/2 stream, from its request to the last byte of its response. Dropping it resets it.
+    struct Watched<F> {
+        #[pin]
+        stream: F,
+        // When what its response's body has handed out must have been written.
+        due: Option<Instant>,
+        timer: Timer,
+    }
+}
+
+tokio::task_local! {
+    /// [`Watched::due`] of the stream that runs just now.
+    static DUE: Cell<Option<Instant>>;
+}
+
+/// What a response's body hands out now must be written by `due`, if there is such a time: the body is not asked again
+/// before. It says none when it is asked and waits for the app, for then it looks at the time itself.
+#[inline]
+pub(crate) fn must_be_written_by(due: Option<Instant>) {
+    // Over HTTP/1 there is nobody to tell: `Stalling` looks.
+    DUE.try_with(|cell| cell.set(due)).ok();
+}
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
+    fn execute(&self, stream: F) {
+        tokio::spawn(Watched { stream, due: None, timer: Timer::default() });
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Watched<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let (stream, mut due) = (this.stream, *this.due);
+        let polled = DUE.sync_scope(Cell::new(due), || {
+            let polled = stream.poll(cx);
+            due = DUE.with(Cell::get);
+            polled
+        });
+        *this.due = due;
+        match (polled, due) {
+            (Poll::Pending, Some(due)) => this.timer.poll(due, cx),
+            (polled, _) => polled,
+        }
     }
 }

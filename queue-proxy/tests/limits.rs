@@ -10,7 +10,9 @@ use config::{Protocol, Serving};
 use futures_util::{SinkExt, StreamExt};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
+use queue_proxy::net::Stream;
 use support::{AnyBody, Pod, data, empty, get, stream, text};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -75,6 +77,21 @@ async fn a_full_line_is_refused_as_knative_refuses_it() {
     assert_eq!(text(response).await.unwrap(), "pending request queue full");
     waiting.iter().for_each(tokio::task::JoinHandle::abort);
     pod.settled().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_reaches_who_sends_all_of_a_large_body_before_it_reads() {
+    let pod = Pod::without_app(&Serving { protocol: Protocol::H2c, ..serving() });
+    let body = "x".repeat(1 << 20);
+    let post = |host: &str| {
+        let lines = ["POST / HTTP/1.1", host, &format!("Content-Length: {}", body.len()), "", &body];
+        lines.join("\r\n")
+    };
+    for (host, status) in [("Host: h", "502"), ("Host: /", "400")] {
+        let answer = pod.send_raw(&post(host)).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(answer.contains("connection: close\r\n"), "{answer}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -202,6 +219,36 @@ async fn a_client_that_stops_reading_in_the_middle_of_a_response_gives_its_slot_
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_http2_client_that_grants_no_window_gives_its_slot_back_when_it_is_due_and_keeps_its_connection() {
+    let serving = Serving { timeout: seconds(5), container_concurrency: 1, ..serving() };
+    let pod = Pod::with_app(&serving, |request| async move {
+        let (sender, body) = stream();
+        let frames = if request.uri() == "/endless" { usize::MAX } else { 3 };
+        let more = || Ok(http_body::Frame::data(bytes::Bytes::from_static(&[b'x'; 16 << 10])));
+        tokio::spawn(async move {
+            for _ in 0..frames {
+                if sender.send(more()).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Response::new(body)
+    });
+    let mut client = pod.http2().await;
+    let request = |path: &str| Request::get(format!("http://h{path}")).body(empty()).unwrap();
+    let start = Instant::now();
+    let stalled = client.send_request(request("/endless")).await.unwrap();
+    sleep(seconds(4)).await;
+    assert_eq!(pod.front.gate().inside(), (1, 0));
+    pod.settled().await;
+    assert_eq!(start.elapsed_seconds(), 5);
+    let next = client.send_request(request("/")).await.unwrap();
+    assert_eq!(text(next).await.unwrap().len(), 3 * (16 << 10), "other streams go on");
+    assert!(text(stalled).await.is_err(), "cut, so that the client can tell");
+    pod.settled().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_websocket_outlives_all_request_timers_and_counts_until_it_closes() {
     let serving = Serving {
         timeout: seconds(2),
@@ -231,16 +278,51 @@ async fn a_websocket_outlives_all_request_timers_and_counts_until_it_closes() {
     pod.settled().await;
 }
 
+fn upgrade(protocols: &'static str) -> Request<AnyBody> {
+    let request = Request::get("/").header("host", "h").header("connection", "upgrade");
+    request.header("upgrade", protocols).body(empty()).unwrap()
+}
+
 #[tokio::test(start_paused = true)]
 async fn other_upgrades_are_not_tunnelled() {
     let pod = Pod::with_app(&serving(), support::echo);
-    let request = Request::get("/")
-        .header("host", "h")
-        .header("connection", "upgrade")
-        .header("upgrade", "tls/1.0")
-        .body(empty())
+    let plain = "GET / HTTP/1.1\nhost: h\n\n";
+    for protocols in ["tls/1.0", "h2c", "tcp, h2c"] {
+        assert_eq!(text(pod.send(upgrade(protocols)).await).await.unwrap(), plain);
+    }
+    pod.front.apply(&Serving { upgrades: "tls/1.0".parse().unwrap(), ..serving() });
+    for protocols in ["tls/1.1", "h2c"] {
+        assert_eq!(text(pod.send(upgrade(protocols)).await).await.unwrap(), plain);
+    }
+    let named = Request::get("/").header("host", "h").header("upgrade", "tls/1.0").body(empty()).unwrap();
+    assert_eq!(text(pod.send(named).await).await.unwrap(), plain, "nor without Connection: upgrade");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listed_upgrade_is_tunnelled_and_counts_until_it_closes() {
+    let serving = Serving { container_concurrency: 1, timeout: seconds(1), ..serving() };
+    let pod = Pod::with_raw_app(&serving, |mut stream| async move {
+        let asked = String::from_utf8(support::head(&mut stream).await).unwrap();
+        assert!(asked.contains("upgrade: Tcp\r\n") && !asked.contains("h2c"), "{asked}");
+        stream.write_all(b"HTTP/1.1 101 x\r\nconnection: upgrade\r\nupgrade: tcp\r\n\r\n").await.unwrap();
+        let (mut read, mut write) = tokio::io::split(stream);
+        drop(tokio::io::copy(&mut read, &mut write).await);
+    });
+    pod.front.apply(&Serving { upgrades: "spdy/3.1, tcp".parse().unwrap(), ..serving });
+    let Stream::Memory(mut client) = pod.connect().await else { unreachable!("the network is in memory") };
+    client
+        .write_all(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: h2c, Tcp, spdy/3.1\r\n\r\n")
+        .await
         .unwrap();
-    assert_eq!(text(pod.send(request).await).await.unwrap(), "GET / HTTP/1.1\nhost: h\n\n");
+    let answer = String::from_utf8(support::head(&mut client).await).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 101 ") && answer.contains("upgrade: tcp\r\n"), "{answer}");
+    sleep(seconds(10)).await;
+    client.write_all(b"hello").await.unwrap();
+    let mut back = [0; 5];
+    client.read_exact(&mut back).await.unwrap();
+    assert_eq!((&back, pod.front.gate().inside()), (b"hello", (1, 0)));
+    drop(client);
+    pod.settled().await;
 }
 
 #[tokio::test(start_paused = true)]

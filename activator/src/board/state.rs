@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use config::{Failure, Time};
+use config::{Failure, Time, Upgrades};
 use queue_proxy::Timeouts;
 use tokio::sync::oneshot;
 
@@ -28,6 +28,8 @@ pub(crate) struct State {
     pub(super) timeouts: Timeouts,
     /// Requests for these are no load.
     pub(super) ignore_paths: Vec<String>,
+    /// What apps may be asked to change to.
+    pub(crate) upgrades: Upgrades,
     pub(crate) failure: Option<Failure>,
     /// The workload is no more.
     pub(super) removed: bool,

@@ -77,14 +77,15 @@ impl Drop for Visit {
     fn drop(&mut self) {
         let took = (self.ticket == Visit::ANSWERED).then(|| self.board.clock.now().since(self.since));
         let mut state = self.board.state.lock();
-        if self.ticket != Visit::NO_LOAD {
-            state.ledger.end();
-        }
+        let is_last = self.ticket != Visit::NO_LOAD && state.ledger.end();
         if let Some(took) = took {
             state.took.answered(took);
         }
         let someone_waits = !state.queue.is_empty();
         drop(state);
+        if is_last {
+            self.board.news.closed();
+        }
         if someone_waits {
             self.board.dispatch();
         }

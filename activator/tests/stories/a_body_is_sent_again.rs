@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic, also where it is not a test function")]
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use config::{Protocol, Serving, bounds};
+use config::{Pod, PodState, Protocol, Serving, bounds};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -117,6 +118,42 @@ async fn a_pod_that_does_not_know_of_it_gets_a_large_one_all_the_same() {
     assert_eq!(stage.now().since(before), bounds::CONTINUE_WAIT);
     accept(&mut pod).await;
     assert!(head(&mut client).await.starts_with("http/1.1 200"));
+}
+
+/// What the activator knows of `name` is that it was at `address` behind a queue-proxy, and is gone.
+fn gone(stage: &Stage, name: &str, address: SocketAddr) -> Pod {
+    Pod { state: PodState::Gone, ..stage.remote_at(name, address, true) }
+}
+
+/// An app need not answer `100 Continue`, and this one waits for the body.
+#[tokio::test(start_paused = true)]
+async fn a_large_one_that_came_back_goes_to_a_bare_pod_at_once() {
+    for refuses in [true, false] {
+        let stage = Stage::new(0);
+        let (first_at, bare_at) = (stage.address(), stage.address());
+        let mut connections = refuses.then(|| stage.listener(first_at));
+        stage.activator.set_remote_pod(&stage.remote_at("first", first_at, true));
+        let mut bare = stage.listener(bare_at);
+        let mut client = client(&stage);
+        post(&mut client, 20_000, "").await;
+        client.write_all(&[7; 20_000]).await.unwrap();
+        if let Some(connections) = &mut connections {
+            let mut first = connections.recv().await.unwrap();
+            head(&mut first).await;
+            refuse(&mut first).await;
+        }
+        stage.until(|snapshot| snapshot.held == 1).await; // refused, or unreachable
+        stage.activator.set_remote_pod(&gone(&stage, "first", first_at));
+        stage.activator.set_remote_pod(&stage.remote_at("bare", bare_at, false));
+        let mut bare = bare.recv().await.unwrap();
+        let before = stage.now();
+        let seen = head(&mut bare).await;
+        assert!(!seen.contains("expect"), "{seen}");
+        assert_eq!(read(&mut bare, 20_000).await, [7; 20_000]);
+        assert_eq!(stage.now(), before, "nobody waited to be asked");
+        accept(&mut bare).await;
+        assert!(head(&mut client).await.starts_with("http/1.1 200"));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 mod a_body_is_sent_again;
 mod a_broken_workload_ends_holds_early;
 mod a_client_that_leaves_frees_its_place;
+mod a_refusal_reaches_who_still_sends;
 mod a_refused_request_keeps_its_place;
 mod a_slow_pod_gets_little;
 mod first_in_first_out;
@@ -17,5 +18,6 @@ mod reports;
 mod retry_on_another_pod;
 mod support;
 mod the_sum_counted_is_the_sum_sent;
+mod tunnels;
 mod vectors;
 mod what_the_autoscaler_says;

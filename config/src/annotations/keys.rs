@@ -110,6 +110,8 @@ pub const WITHOUT: Key = key("rouse.dev/without");
 pub const ACTIVATION_FLOOR: Key = key("rouse.dev/activation-floor");
 /// Paths that load balancers ask for.
 pub const IGNORE_PATHS: Key = key("rouse.dev/ignore-paths");
+/// Protocols that requests may ask to change to.
+pub const UPGRADES: Key = key("rouse.dev/upgrades");
 /// Host names, besides those of the Services.
 pub const HOSTS: Key = key("rouse.dev/hosts");
 /// How long the last pod is kept once the activator is in the path. Knative has this cluster-wide only.

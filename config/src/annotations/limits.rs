@@ -6,8 +6,9 @@ use super::keys;
 use super::{Annotations, Written, read, value};
 use crate::duration::GoDuration;
 use crate::problem::Findings;
+use crate::upgrades::UpgradesError;
 use crate::value::{self as values, POSITIVE};
-use crate::{Defaults, Serving, bounds};
+use crate::{Defaults, Serving, Upgrades, bounds};
 
 /// What is written of a workload's limits and timeouts; what is absent has its default in [`Limits::apply`].
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +23,8 @@ pub struct Limits {
     pub idle_timeout: Option<Written<Duration>>,
     /// Paths that load balancers ask for.
     pub ignore_paths: Option<Written<Vec<String>>>,
+    /// What the app may be asked to change to.
+    pub upgrades: Option<Written<Upgrades>>,
 }
 
 impl Limits {
@@ -36,6 +39,9 @@ impl Limits {
                 values::whole(text, 0..=bounds::MAX_CONTAINER_CONCURRENCY)
             }),
             ignore_paths: read(annotations, keys::IGNORE_PATHS, found, paths),
+            upgrades: read(annotations, keys::UPGRADES, found, |text| {
+                text.parse().map_err(|error: UpgradesError| error.to_string())
+            }),
         }
     }
 
@@ -48,6 +54,7 @@ impl Limits {
             response_start_timeout: self.response_start_timeout.or(other.response_start_timeout),
             idle_timeout: self.idle_timeout.or(other.idle_timeout),
             ignore_paths: self.ignore_paths.or(other.ignore_paths),
+            upgrades: self.upgrades.or(other.upgrades),
         }
     }
 
@@ -72,6 +79,7 @@ impl Limits {
             Duration::ZERO
         });
         serving.ignore_paths = self.ignore_paths.as_ref().map(|paths| paths.value.clone()).unwrap_or_default();
+        serving.upgrades = self.upgrades.as_ref().map(|upgrades| upgrades.value.clone()).unwrap_or_default();
     }
 }
 
@@ -146,6 +154,31 @@ mod tests {
         }
         let (_, problems) = self::serving(&[("ignore-paths", "/a,/b,/a")]);
         assert_eq!(problems, ["rouse.dev/ignore-paths: \"/a,/b,/a\" has /a twice"]);
+    }
+
+    #[test]
+    fn upgrades_are_protocols_without_h2c_and_named_once() {
+        let (serving, problems) = serving(&[("upgrades", "SPDY/3.1, tcp")]);
+        assert_eq!((serving.upgrades.listed(), problems), (&["SPDY/3.1".to_owned(), "tcp".to_owned()][..], vec![]));
+        let list = |protocol| {
+            format!(
+                "is not a list of protocols: {protocol:?} is none; write spdy/3.1, tcp, each as the Upgrade header names it"
+            )
+        };
+        for (text, says) in [
+            ("", list("")),
+            ("tcp,, spdy", list("")),
+            ("my tcp", list("my tcp")),
+            ("spdy/3/1", list("spdy/3/1")),
+            (
+                "tcp, H2C",
+                "has H2C, which is never tunnelled: write protocols other than h2c, as spdy/3.1, tcp".to_owned(),
+            ),
+            ("tcp, TCP", "has TCP twice".to_owned()),
+        ] {
+            let (_, problems) = self::serving(&[("upgrades", text)]);
+            assert_eq!(problems, [format!("rouse.dev/upgrades: {text:?} {says}")]);
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub enum Holder {
     Service,
 }
 
-const WORKLOAD_WORDS: [Key; 15] = [
+const WORKLOAD_WORDS: [Key; 16] = [
     keys::CONTAINER_CONCURRENCY,
     keys::TIMEOUT,
     keys::RESPONSE_START_TIMEOUT,
@@ -23,6 +23,7 @@ const WORKLOAD_WORDS: [Key; 15] = [
     keys::WITHOUT,
     keys::ACTIVATION_FLOOR,
     keys::IGNORE_PATHS,
+    keys::UPGRADES,
     keys::HOSTS,
     keys::GRACE_PERIOD,
     keys::SCALE,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Reporter, wire};
 use crate::{
     Failure, Histogram, Latency, Mode, Pod, PodId, PodState, Probe, ProbeKind, Protocol, Report, Serving, Time,
-    WorkloadId, bounds,
+    Upgrades, WorkloadId, bounds,
 };
 
 /// Saturates after 584 years.
@@ -155,6 +155,7 @@ impl wire::Serving {
             readiness: serving.readiness.as_ref().map(wire::Probe::of),
             termination_grace: Some(nanos(serving.termination_grace)),
             ignore_paths: serving.ignore_paths.clone(),
+            upgrades: serving.upgrades.listed().to_vec(),
         }
     }
 
@@ -170,6 +171,7 @@ impl wire::Serving {
             readiness: self.readiness.and_then(wire::Probe::probe),
             termination_grace: or(self.termination_grace, default.termination_grace),
             ignore_paths: self.ignore_paths,
+            upgrades: Upgrades::among(self.upgrades),
         }
     }
 }

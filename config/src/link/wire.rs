@@ -246,6 +246,8 @@ pub(super) struct Serving {
     pub(super) termination_grace: Option<u64>,
     #[prost(string, repeated, tag = "8")]
     pub(super) ignore_paths: Vec<String>,
+    #[prost(string, repeated, tag = "9")]
+    pub(super) upgrades: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]

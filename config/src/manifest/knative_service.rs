@@ -74,6 +74,7 @@ fn limits(pod: &Node<'_>, defaults: &Defaults, found: &mut Findings) -> Limits {
         idle_timeout: seconds("idleTimeoutSeconds"),
         container_concurrency: container_concurrency(&pod.at("containerConcurrency"), defaults, found),
         ignore_paths: None,
+        upgrades: None,
     }
 }
 

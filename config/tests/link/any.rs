@@ -6,7 +6,7 @@ use std::time::Duration;
 use config::link::{Down, Reporter, Token, Up};
 use config::{
     Failure, Histogram, Latency, Mode, Pod, PodId, PodState, Probe, ProbeKind, Protocol, Report, Serving, Time,
-    WorkloadId,
+    Upgrades, WorkloadId,
 };
 use proptest::prelude::*;
 
@@ -109,8 +109,9 @@ fn probe() -> impl Strategy<Value = Probe> {
 fn serving() -> impl Strategy<Value = Serving> {
     let protocol = prop::sample::select(vec![Protocol::Http1, Protocol::H2c]);
     let durations = [duration(), duration(), duration(), duration()];
-    (any::<u32>(), durations, protocol, prop::option::of(probe()), prop::collection::vec(text(), 0..3)).prop_map(
-        |(container_concurrency, durations, protocol, readiness, ignore_paths)| {
+    let lists = (prop::collection::vec(text(), 0..3), prop::collection::vec(text(), 0..3));
+    (any::<u32>(), durations, protocol, prop::option::of(probe()), lists).prop_map(
+        |(container_concurrency, durations, protocol, readiness, (ignore_paths, upgrades))| {
             let [timeout, response_start_timeout, idle_timeout, termination_grace] = durations;
             Serving {
                 container_concurrency,
@@ -121,6 +122,7 @@ fn serving() -> impl Strategy<Value = Serving> {
                 readiness,
                 termination_grace,
                 ignore_paths,
+                upgrades: Upgrades::among(upgrades),
             }
         },
     )

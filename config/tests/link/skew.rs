@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use config::link::{Decoder, Down, Encoder, Reporter, Up};
-use config::{Latency, PodId, PodState, Report, Serving, Time, WorkloadId, bounds};
+use config::{Latency, PodId, PodState, Report, Serving, Time, Upgrades, WorkloadId, bounds};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::{Message, Oneof};
@@ -180,6 +180,30 @@ fn an_older_autoscaler_says_less() {
     let heartbeat = bounds::LINK_HEARTBEAT;
     assert!(heartbeat > Duration::ZERO);
     assert_eq!(decoder.next_down(), Ok(Some(Down::Welcome { incarnation: 0, heartbeat })));
+}
+
+/// `Settings` with the one thing that is new: upgrades, field 9 of `Serving`, which is field 2.
+#[test]
+fn upgrades_are_said_where_an_older_pod_hears_nothing_and_h2c_is_not_heard() {
+    let workload: WorkloadId = "default/web".parse().unwrap();
+    let upgrades = || Upgrades::among(["tcp".to_owned()]);
+    let serving = Serving { upgrades: upgrades(), ..Serving::default() };
+    let (mut said, mut without) = (Vec::new(), Vec::new());
+    Encoder::new().down(&settings(&workload, serving.clone()), &mut said).unwrap();
+    Encoder::new().down(&settings(&workload, Serving::default()), &mut without).unwrap();
+    let field = [9 << 3 | 2, 3, b't', b'c', b'p'];
+    let at = said.windows(field.len()).position(|bytes| bytes == field).expect("it is said");
+    let rest = [&said[..at], &said[at + field.len()..]].concat();
+    assert_eq!(rest.len(), without.len(), "nothing else is new");
+
+    said[at + 2..][..3].copy_from_slice(b"h2c");
+    let mut decoder = Decoder::new();
+    decoder.feed(&said);
+    assert_eq!(decoder.next_down(), Ok(Some(settings(&workload, Serving::default()))));
+}
+
+fn settings(workload: &WorkloadId, serving: Serving) -> Down {
+    Down::Settings { workload: workload.clone(), serving, watermark: 0 }
 }
 
 #[test]

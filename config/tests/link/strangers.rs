@@ -95,7 +95,8 @@ fn a_histogram_that_is_too_long_is_skipped_and_one_that_is_uneven_counts_as_far_
     let (reporter, workload) = (Reporter::Pod(PodId::new("p")), "default/web".parse::<WorkloadId>().unwrap());
     let address = ([10, 0, 0, 7], 80).into();
     let own = Some(workload.clone());
-    let hello = Up::Hello { reporter: reporter.clone(), incarnation: 1, workload: own, address, at: Time::ZERO };
+    let hello =
+        Up::Hello { reporter: reporter.clone(), incarnation: 1, workload: own, address, at: Time::ZERO, token: None };
     let (mut decoder, mut bytes) = (Decoder::new(), Vec::new());
     Encoder::new().up(&hello, &mut bytes).unwrap();
     bytes.extend(latency_of(bounds::LATENCY_BUCKETS + 1));

@@ -7,9 +7,6 @@ use tokio::time::{Instant, sleep};
 
 use super::clients::Clients;
 
-/// How often it is looked whether tunnels are still open.
-const TUNNEL_LOOKS: Duration = Duration::from_millis(50);
-
 /// Looks at whether clients still come, in this part of the time that none may have come for.
 const LOOKS: u32 = 20;
 
@@ -35,13 +32,6 @@ pub(super) async fn quiet(clients: &Clients, quiet: Duration) {
     }
 }
 
-/// Returns when no request is `open`. A tunnel is one, though its connection is none any more; it may last.
-pub(super) async fn emptied(open: impl Fn() -> bool) {
-    while open() {
-        sleep(TUNNEL_LOOKS).await;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,13 +53,6 @@ mod tests {
         }
         let took = Instant::now() - start;
         assert!((bounds::LEAVE_QUIET..bounds::LEAVE_QUIET + Duration::from_secs(1)).contains(&took), "{took:?}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn tunnels_are_waited_for() {
-        let closes = Instant::now() + Duration::from_secs(600);
-        emptied(|| Instant::now() < closes).await;
-        assert!((closes..closes + Duration::from_secs(1)).contains(&Instant::now()));
     }
 
     #[tokio::test(start_paused = true)]

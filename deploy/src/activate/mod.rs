@@ -104,8 +104,7 @@ async fn serve(options: &ActivatorOptions) -> Result<(), RunError> {
     let finish = async {
         leave::quiet(&clients, options.drain_quiet).await;
         clients.stop().await;
-        let is_open = |id| activator.snapshot(&id).is_some_and(|seen| seen.open > 0);
-        leave::emptied(|| heard.workloads().into_iter().any(is_open)).await;
+        activator.emptied().await; // tunnels, which are no connections of `clients` any more
         let mut last = Vec::new();
         activator.take_reports(false, &mut last);
         activator.take_reports(true, &mut last);

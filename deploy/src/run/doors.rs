@@ -1,12 +1,11 @@
 //! The ports that `rouse run` listens on: the gateway's, the admin's, and one for each port of each Service.
 
-use std::collections::BTreeMap;
-use std::io;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{self, SocketAddr};
 use std::sync::Arc;
 
 use activator::Activator;
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use config::WorkloadId;
 use config::manifest::Declared;
 use queue_proxy::{Connections, Handler};
@@ -40,10 +39,19 @@ struct Open {
     _listening: JoinSet<()>,
 }
 
-/// The ports that are to be open, those that are new bound already.
+/// The ports that are to be open. All that the operating system might refuse is in hand.
 pub(super) struct Plan {
-    lead_to: BTreeMap<u16, WorkloadId>,
-    bound: Vec<(u16, net::TcpListener)>,
+    ports: BTreeSet<u16>,
+    opening: Vec<Opening>,
+}
+
+/// A port that is new or leads elsewhere from now on.
+struct Opening {
+    port: u16,
+    leads_to: WorkloadId,
+    /// Both are handles of one socket.
+    socket: net::TcpListener,
+    listener: TcpListener,
 }
 
 impl Doors {
@@ -55,10 +63,10 @@ impl Doors {
     /// Binds what `workloads` need and is not open yet. Nothing is served there before [`Doors::set`].
     ///
     /// # Errors
-    /// When a port is in use, by another workload or by another process.
+    /// When a port is in use, by another workload or by another process, or the operating system refuses a handle.
     pub(super) fn plan(&self, workloads: &[Declared]) -> anyhow::Result<Plan> {
         let mut wanted: BTreeMap<u16, &Declared> = BTreeMap::new();
-        let mut plan = Plan { lead_to: BTreeMap::new(), bound: Vec::new() };
+        let mut plan = Plan { ports: BTreeSet::new(), opening: Vec::new() };
         for declared in workloads {
             for port in &declared.ports {
                 if let Some(other) = wanted.insert(port.port, declared) {
@@ -69,36 +77,34 @@ impl Doors {
                         other.source
                     ));
                 }
-                plan.lead_to.insert(port.port, declared.workload.id.clone());
-                if !self.open.contains_key(&port.port) {
-                    let what = format!("{}: Service port {}", declared.source, port.port);
-                    let address = SocketAddr::new(self.address, port.port);
-                    let listener = bind(address, &what, "change the Service's `port`")?;
-                    plan.bound.push((port.port, listener.into_std()?));
-                }
+                plan.ports.insert(port.port);
+                plan.opening.extend(self.opening(port.port, declared)?);
             }
         }
         Ok(plan)
     }
 
+    /// What it takes to let `port` lead to `declared`; nothing if it does.
+    fn opening(&self, port: u16, declared: &Declared) -> anyhow::Result<Option<Opening>> {
+        let what = format!("{}: Service port {port}", declared.source);
+        let leads_to = declared.workload.id.clone();
+        let listener = match self.open.get(&port) {
+            Some(open) if open.leads_to == leads_to => return Ok(None),
+            Some(open) => open.socket.try_clone(),
+            None => bind(SocketAddr::new(self.address, port), &what, "change the Service's `port`")?.into_std(),
+        };
+        let handles = listener.and_then(|socket| Ok((TcpListener::from_std(socket.try_clone()?)?, socket)));
+        let (listener, socket) = handles.with_context(|| format!("{what}: cannot be listened on"))?;
+        Ok(Some(Opening { port, leads_to, socket, listener }))
+    }
+
     /// Opens and closes ports as planned. The workloads must be known to the activator by now.
-    ///
-    /// # Errors
-    /// When the operating system refuses a handle.
-    pub(super) fn set(&mut self, plan: Plan) -> io::Result<()> {
-        self.open.retain(|port, _| plan.lead_to.contains_key(port));
-        let mut bound: BTreeMap<_, _> = plan.bound.into_iter().collect();
-        for (port, workload) in plan.lead_to {
-            let socket = match (bound.remove(&port), self.open.get(&port)) {
-                (Some(socket), _) => socket,
-                (None, Some(open)) if open.leads_to != workload => open.socket.try_clone()?,
-                (None, _) => continue,
-            };
-            let listener = TcpListener::from_std(socket.try_clone()?)?;
-            let listening = listen(&self.clients, listener, self.activator.door(&workload));
-            self.open.insert(port, Open { leads_to: workload, socket, _listening: listening });
+    pub(super) fn set(&mut self, plan: Plan) {
+        self.open.retain(|port, _| plan.ports.contains(port));
+        for Opening { port, leads_to, socket, listener } in plan.opening {
+            let listening = listen(&self.clients, listener, self.activator.door(&leads_to));
+            self.open.insert(port, Open { leads_to, socket, _listening: listening });
         }
-        Ok(())
     }
 }
 

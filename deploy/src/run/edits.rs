@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use activator::Activator;
-use anyhow::Context;
 use config::manifest::{Declared, Manifests};
 use tracing::{info, warn};
 
@@ -46,7 +45,7 @@ impl Served {
         }
         self.platform.apply(workloads.clone());
         self.workloads = workloads;
-        self.doors.set(doors).context("the Services' ports")?;
+        self.doors.set(doors);
         if told == 0 {
             info!("the files are edited; nothing changes");
         }

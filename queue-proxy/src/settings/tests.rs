@@ -13,6 +13,12 @@ fn two_ports_are_enough() {
 }
 
 #[test]
+fn upgrades_are_listed_as_in_the_annotation() {
+    let settings = read(&[("QUEUE_SERVING_PORT", "1"), ("USER_PORT", "2"), ("ROUSE_UPGRADES", "spdy/3.1, tcp")]);
+    assert_eq!(settings.unwrap().serving.upgrades.listed(), ["spdy/3.1", "tcp"]);
+}
+
+#[test]
 fn knatives_environment_is_understood() {
     let settings = read(&[
         ("QUEUE_SERVING_PORT", "8012"),
@@ -100,6 +106,7 @@ fn all_problems_are_told_at_once() {
         ("CONTAINER_CONCURRENCY", "9999999"),
         ("REVISION_TIMEOUT_SECONDS", "-1"),
         ("SERVING_READINESS_PROBE", "{"),
+        ("ROUSE_UPGRADES", "tcp, h2c"),
         ("ROUSE_DRAIN_QUITE", "1"),
     ])
     .unwrap_err();
@@ -110,8 +117,9 @@ fn all_problems_are_told_at_once() {
         "CONTAINER_CONCURRENCY=9999999: at most",
         "REVISION_TIMEOUT_SECONDS",
         "SERVING_READINESS_PROBE",
+        "ROUSE_UPGRADES=tcp, h2c: has h2c, which is never tunnelled: write protocols other than h2c",
         "ROUSE_DRAIN_QUITE: unknown",
     ];
-    assert_eq!(names.map(about), [1; 6], "{problems:#?}");
-    assert_eq!(problems.len(), 6);
+    assert_eq!(names.map(about), [1; 7], "{problems:#?}");
+    assert_eq!(problems.len(), 7);
 }
