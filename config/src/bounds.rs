@@ -326,3 +326,13 @@ pub const TOKEN_KEYS: usize = 64;
 
 /// Pods that are gone and remembered, so that their tokens are not believed: those of an hour in which eighteen go a second.
 pub const GONE_PODS: usize = 65_536;
+
+/// How long the Lease lasts by which one autoscaler decides, unless a flag says otherwise: as that of Kubernetes' own
+/// controllers.
+pub const LEASE_DURATION: Duration = Duration::from_secs(15);
+
+/// How long it may last: a Lease says whole seconds, and nobody wants to be without an autoscaler for longer.
+pub const LEASE_DURATIONS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
+
+/// How long an autoscaler that ends may take to give its Lease up; the others wait until it is over otherwise.
+pub const LEASE_RELEASE: Duration = Duration::from_secs(1);

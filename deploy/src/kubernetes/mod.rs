@@ -4,5 +4,8 @@
 //! from what reporters say.
 
 pub mod identity;
+pub mod lease;
+#[cfg(test)]
+mod mock;
 pub mod names;
 pub mod writes;
