@@ -336,3 +336,10 @@ pub const LEASE_DURATIONS: std::ops::RangeInclusive<Duration> = Duration::from_s
 
 /// How long an autoscaler that ends may take to give its Lease up; the others wait until it is over otherwise.
 pub const LEASE_RELEASE: Duration = Duration::from_secs(1);
+
+/// Pause before the slice that leads Links to the autoscaler that decides is written again, or watched again, after that
+/// failed: it is one, and reporters wait for it.
+pub const LINK_SLICE_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long an apiserver may take to tell of that slice, or to write it, before it is asked again.
+pub const LINK_SLICE_READ: Duration = Duration::from_secs(5);

@@ -33,7 +33,7 @@ pub(crate) enum Way {
     /// Nothing arrives, nothing comes back.
     Cut,
     /// What is asked for is done, and nothing comes back.
-    OneWay,
+    Deaf,
     /// All is refused: 500.
     Refused,
 }
@@ -95,7 +95,7 @@ impl Apiserver {
         match self.way(client) {
             Way::Cut => std::future::pending().await,
             Way::Refused => return Ok(refusal(StatusCode::INTERNAL_SERVER_ERROR)),
-            Way::Good | Way::OneWay => {}
+            Way::Good | Way::Deaf => {}
         }
         if query.contains("watch=true") {
             return Ok(self.watch(client, &path, &query));
@@ -107,7 +107,7 @@ impl Apiserver {
             method => self.write(&method, &path, serde_json::from_slice(&body).expect("JSON")),
         };
         match self.way(client) {
-            Way::Cut | Way::OneWay => std::future::pending().await,
+            Way::Cut | Way::Deaf => std::future::pending().await,
             Way::Good | Way::Refused => Ok(answer),
         }
     }
@@ -129,10 +129,10 @@ impl Apiserver {
         match (method, &before) {
             (&Method::POST, Some(_)) => return refusal(StatusCode::CONFLICT),
             (&Method::PUT, None) => return refusal(StatusCode::NOT_FOUND),
-            (&Method::PUT, Some(before)) => {
-                if before["metadata"]["resourceVersion"] != object["metadata"]["resourceVersion"] {
-                    return refusal(StatusCode::CONFLICT);
-                }
+            (&Method::PUT, Some(before))
+                if before["metadata"]["resourceVersion"] != object["metadata"]["resourceVersion"] =>
+            {
+                return refusal(StatusCode::CONFLICT);
             }
             _ => {}
         }

@@ -5,7 +5,6 @@ mod times;
 
 use std::fmt;
 use std::pin::pin;
-use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use config::bounds;
@@ -14,12 +13,12 @@ use k8s_openapi::api::coordination::v1::Lease as Record;
 use kube::api::{Api, PostParams};
 use kube::core::Request;
 use kube::runtime::WatchStreamExt;
-use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::watch_object;
 use queue_proxy::Clock;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tracing::{info, warn};
 
+use super::again::Again;
 use super::names;
 use super::writes::{Urgency, Writes};
 use record::Seen;
@@ -104,7 +103,7 @@ impl Lease {
     /// Watches the Lease until it was taken; false if it is to be watched anew, because the watch has nothing to say or what
     /// it said was old.
     async fn take_when_free(&mut self) -> bool {
-        let changes = watch_object(self.api.clone(), names::LEASE).backoff(Steady(self.times.retry));
+        let changes = watch_object(self.api.clone(), names::LEASE).backoff(Again(self.times.retry));
         let mut changes = pin!(changes);
         let mut too_long = pin!(sleep(self.times.request()));
         let mut is_known = false;
@@ -255,21 +254,6 @@ impl fmt::Debug for Lease {
         let (identity, times) = (&self.identity, &self.times);
         f.debug_struct("Lease").field("identity", identity).field("times", times).finish_non_exhaustive()
     }
-}
-
-/// Watches again after the same pause each time.
-struct Steady(Duration);
-
-impl Iterator for Steady {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        Some(self.0)
-    }
-}
-
-impl Backoff for Steady {
-    fn reset(&mut self) {}
 }
 
 #[cfg(test)]

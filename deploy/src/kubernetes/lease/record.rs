@@ -50,7 +50,7 @@ impl Seen {
 
     /// The Lease as it is when `identity` takes it: what was seen, held by somebody else.
     pub(super) fn taken(&self, identity: &str, times: &LeaseTimes, now: Time) -> Record {
-        let mut record = self.record.clone().unwrap_or_else(new);
+        let mut record = self.record.clone().unwrap_or_else(blank);
         let changes_hands = holder(&record) != identity;
         let spec = record.spec.get_or_insert_default();
         let transitions = spec.lease_transitions.unwrap_or_default();
@@ -87,10 +87,10 @@ pub(super) fn released(record: &Record, now: Time) -> Record {
 
 /// The same Lease for an apiserver that has none: not an object that there was.
 pub(super) fn made_anew(record: &Record) -> Record {
-    Record { spec: record.spec.clone(), ..new() }
+    Record { spec: record.spec.clone(), ..blank() }
 }
 
-fn new() -> Record {
+fn blank() -> Record {
     let metadata = ObjectMeta { name: Some(names::LEASE.to_owned()), ..ObjectMeta::default() };
     Record { metadata, spec: None }
 }
@@ -154,7 +154,7 @@ mod tests {
             seen.free_at()
         };
         assert_eq!(free_at(None), Some(now));
-        assert_eq!(free_at(Some(new())), Some(now));
+        assert_eq!(free_at(Some(blank())), Some(now));
         assert_eq!(free_at(Some(released(&held("a", 7), at(8)))), Some(now));
     }
 
