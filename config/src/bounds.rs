@@ -360,3 +360,20 @@ pub const LATENCY_BUCKETS: usize = 512;
 /// Histograms that wait to be written to the autoscaler, while one listens: one of each of ten thousand busy workloads.
 /// The oldest go first.
 pub const LATENCY_FRAMES: usize = 16_384;
+
+/// How long the Lease lasts by which one autoscaler decides, unless a flag says otherwise: as that of Kubernetes' own
+/// controllers.
+pub const LEASE_DURATION: Duration = Duration::from_secs(15);
+
+/// How long it may last: a Lease says whole seconds, and nobody wants to be without an autoscaler for longer.
+pub const LEASE_DURATIONS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
+
+/// How long an autoscaler that ends may take to give its Lease up; the others wait until it is over otherwise.
+pub const LEASE_RELEASE: Duration = Duration::from_secs(1);
+
+/// Pause before the slice that leads Links to the autoscaler that decides is written again, or watched again, after that
+/// failed: it is one, and reporters wait for it.
+pub const LINK_SLICE_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long an apiserver may take to tell of that slice, or to write it, before it is asked again.
+pub const LINK_SLICE_READ: Duration = Duration::from_secs(5);

@@ -70,6 +70,9 @@ pub const QUEUE_ADMIN_PORT: u16 = 8022;
 /// Where a queue-proxy serves `/metrics` as Knative's does.
 pub const QUEUE_METRICS_PORT: u16 = 9091;
 
+/// The name of the port of the autoscaler's Service, and of [`LINK_PORT`] in its slice.
+pub const LINK_PORT_NAME: &str = "link";
+
 /// Where the autoscaler listens for Links.
 pub const LINK_PORT: u16 = 8091;
 

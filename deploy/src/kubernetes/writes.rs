@@ -16,20 +16,22 @@ use crate::exposition;
 /// How urgent a write is; the first goes before all others that wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
+    /// That this process may decide at all: one write every few seconds, without which there would be no others.
+    Lead,
     /// Somebody waits for a pod.
     Wake,
     /// Where requests go.
     Route,
     /// How many pods there are.
     Scale,
-    /// Everything else that must be right: the Lease, adoption, certificates.
+    /// Everything else that must be right: adoption, certificates.
     Upkeep,
     /// What people read: events, status.
     News,
 }
 
 impl Urgency {
-    const ALL: usize = 5;
+    const ALL: usize = 6;
 }
 
 /// The one way by which this process writes to the apiserver. Cheap to clone.

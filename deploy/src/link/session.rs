@@ -1,12 +1,12 @@
 //! One link, as long as it lives: what the reporter says.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use config::link::{Decoder, Reporter, Token, Up, WireError};
-use config::{WorkloadId, bounds};
+use config::bounds;
+use config::link::{Decoder, Reporter, Up, WireError};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use metrics::counter;
@@ -134,25 +134,7 @@ impl Session {
 
     async fn hear(&mut self, frame: Up) -> Result<(), Over> {
         match (frame, &self.seat) {
-            (Up::Hello { reporter, incarnation, workload, address, at, token }, None) => {
-                self.skew.hear(at, self.clock.now());
-                let who = reporter.clone();
-                let introduced = self.introduce(reporter, incarnation, (workload, address), token).await;
-                let seat = introduced.map_err(|why| Over::Unwelcome(who, why))?;
-                let (reporter, workload) = (seat.reporter.clone(), seat.workload.clone());
-                self.seat = Some(seat);
-                let pod = match &reporter {
-                    Reporter::Pod(id) => Some(Heard::Pod(id.clone())),
-                    Reporter::Activator(_) => None,
-                };
-                // The token is nobody's business from here on.
-                let hello = Up::Hello { reporter, incarnation, workload, address, at, token: None };
-                self.pass(Heard::Up(hello)).await?;
-                match pod {
-                    Some(pod) => self.pass(pod).await,
-                    None => Ok(()),
-                }
-            }
+            (hello @ Up::Hello { .. }, None) => self.welcome(hello).await,
             (Up::Hello { .. }, Some(_)) | (_, None) => Err(Over::Unintroduced),
             (Up::Heartbeat { at }, Some(_)) => {
                 self.skew.hear(at, self.clock.now());
@@ -204,15 +186,25 @@ impl Session {
     }
 
     /// Gives a reporter its seat if it is who it says.
-    async fn introduce(
-        &self,
-        reporter: Reporter,
-        incarnation: u64,
-        (workload, address): (Option<WorkloadId>, SocketAddr),
-        token: Option<Token>,
-    ) -> Result<Seat, Unwelcome> {
-        let proof = self.caller.identity.ask(&reporter, token.as_ref(), self.caller.peer).await?;
-        self.hub.open(Hello { reporter, incarnation, workload, address, proof }, &self.outlet)
+    async fn welcome(&mut self, hello: Up) -> Result<(), Over> {
+        let Up::Hello { reporter, incarnation, workload, address, at, token } = hello else {
+            return Err(Over::Unintroduced);
+        };
+        self.skew.hear(at, self.clock.now());
+        let unwelcome = |why| Over::Unwelcome(reporter.clone(), why);
+        let Caller { identity, peer } = &self.caller;
+        let proof = identity.ask(&reporter, token.as_ref(), *peer).await.map_err(unwelcome)?;
+        let hello = Hello { reporter: reporter.clone(), incarnation, workload, address, proof };
+        let seat = self.hub.open(hello, &self.outlet).map_err(unwelcome)?;
+        let workload = seat.workload.clone();
+        self.seat = Some(seat);
+        // The token is nobody's business from here on.
+        let hello = Up::Hello { reporter: reporter.clone(), incarnation, workload, address, at, token: None };
+        self.pass(Heard::Up(hello)).await?;
+        match reporter {
+            Reporter::Pod(id) => self.pass(Heard::Pod(id)).await,
+            Reporter::Activator(_) => Ok(()),
+        }
     }
 
     async fn pass(&self, heard: Heard) -> Result<(), Over> {
