@@ -297,3 +297,9 @@ pub const KUBE_API_BURST: u32 = 100;
 
 /// Writes that wait for the apiserver: a few for each of ten thousand workloads.
 pub const KUBE_WRITES_WAITING: usize = 32_768;
+
+/// Things told of objects that wait to become events: a burst of a thousand workloads. More are dropped and counted.
+pub const KUBE_TOLD: usize = 1_024;
+
+/// Route calls that wait to be taken up; those who call wait when there are more.
+pub const KUBE_ROUTE_CALLS: usize = 1_024;

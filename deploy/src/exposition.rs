@@ -39,6 +39,8 @@ pub const SPANS_DROPPED: &str = "rouse_spans_dropped_total";
 
 /// Writes to the apiserver.
 const KUBE_WRITES: &str = "rouse_kube_writes_total";
+/// Things told of objects that never became events.
+const KUBE_TOLD_DROPPED: &str = "rouse_kube_events_dropped_total";
 
 const PODS_ASKED: &str = "rouse_pods_asked";
 const PODS_READY: &str = "rouse_pods_ready";
@@ -100,6 +102,7 @@ fn describe() {
     describe_counter!(WORKLOAD_FAILURES, "Times that a workload could not have a ready pod");
     describe_counter!(PLATFORM_ERRORS, "Platform calls that failed");
     describe_counter!(KUBE_WRITES, "Writes to the apiserver");
+    describe_counter!(KUBE_TOLD_DROPPED, "Things told of objects that never became events");
     describe_counter!(EDITS, "Edits of the manifests, applied as a whole or refused as a whole");
     describe_counter!(DECISIONS, "Decisions for another number of pods, by the rule that decided");
     describe_histogram!(WAKE_SECONDS, "From the first held request to its hand-over to a pod");
@@ -129,6 +132,11 @@ fn describe() {
 pub fn kube_write(what: &'static str, is_ok: bool) {
     let result = if is_ok { "ok" } else { "failed" };
     counter!(KUBE_WRITES, "what" => what, "result" => result).increment(1);
+}
+
+/// Something told of an object did not become an event: there was too much.
+pub fn kube_told_dropped() {
+    counter!(KUBE_TOLD_DROPPED).increment(1);
 }
 
 /// Manifests were edited.

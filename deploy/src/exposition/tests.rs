@@ -77,6 +77,7 @@ fn happen(clock: Clock) {
     narrator.call_failed(&id, &PlatformError::Refused(String::new()));
     super::edited(true);
     super::kube_write("scale", true);
+    super::kube_told_dropped();
     super::links(1);
     metrics::counter!(super::LINKS_LOST).increment(1);
     metrics::counter!(super::REPORTS_DROPPED).increment(1);
