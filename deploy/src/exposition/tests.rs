@@ -78,6 +78,8 @@ fn happen(clock: Clock) {
     super::edited(true);
     super::kube_write("scale", true);
     super::kube_told_dropped();
+    super::kube_watch_failed("pods");
+    super::kube_problem("BadAnnotation");
     super::links(1);
     metrics::counter!(super::LINKS_LOST).increment(1);
     metrics::counter!(super::REPORTS_DROPPED).increment(1);

@@ -3,9 +3,23 @@
 //! No custom resource is needed. What must survive a restart is in the cluster; all else is rebuilt from watches and
 //! from what reporters say.
 
+mod alarms;
 pub mod discovery;
+pub mod events;
+mod failures;
+mod health;
 pub mod names;
+mod objects;
+mod owners;
+mod patches;
 pub mod platform;
+mod pods;
 pub mod route_calls;
+mod scale;
+mod settings;
+mod shared;
 pub mod told;
+mod view;
+mod watch;
+mod workloads;
 pub mod writes;

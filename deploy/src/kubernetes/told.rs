@@ -60,6 +60,11 @@ impl Teller {
         (Teller(Some(sender)), receiver)
     }
 
+    /// Whether anybody hears it.
+    pub fn is_heard(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Tells it, unless too much waits to be told already.
     pub fn tell(&self, told: Told) {
         if let Some(sender) = &self.0
