@@ -104,16 +104,32 @@ impl Engine {
         }
     }
 
-    /// The workload is new, or its settings changed; the platform has been asked for `replicas` pods so far.
+    /// The workload is new, or its settings changed; the platform has been asked for `replicas` pods so far. If not by
+    /// this engine, then by somebody else, as in [`Engine::replicas_changed`].
     pub fn workload(&mut self, now: Time, workload: &Workload, replicas: u32) {
+        self.workload_or_new(now, workload, replicas, |scaled| scaled);
+    }
+
+    /// As [`Engine::workload`], of a workload that no autoscaler has had before: its initial-scale is to be reached
+    /// first.
+    pub fn adopt(&mut self, now: Time, workload: &Workload, replicas: u32) {
+        self.workload_or_new(now, workload, replicas, Scaled::adopted);
+    }
+
+    fn workload_or_new(&mut self, now: Time, workload: &Workload, replicas: u32, new: impl FnOnce(Scaled) -> Scaled) {
         if !self.workloads.contains_key(&workload.id) {
             let spoke = self.early.remove(&workload.id).unwrap_or_default();
-            let scaled = Scaled::new(now, workload, replicas, spoke, &self.settings);
+            let scaled = new(Scaled::new(now, workload, replicas, spoke, &self.settings));
             self.workloads.insert(workload.id.clone(), Entry { scaled, due: None });
             self.with(now, &workload.id, |scaled, out| scaled.start(now, out));
         } else {
             self.with(now, &workload.id, |scaled, out| scaled.change(now, workload, replicas, out));
         }
+    }
+
+    /// Somebody else asked the platform for so many pods: that is kept for a stable window.
+    pub fn replicas_changed(&mut self, now: Time, id: &WorkloadId, replicas: u32) {
+        self.with(now, id, |scaled, out| scaled.change_replicas(now, replicas, out));
     }
 
     /// The workload is no more.

@@ -377,3 +377,73 @@ pub const LINK_SLICE_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long an apiserver may take to tell of that slice, or to write it, before it is asked again.
 pub const LINK_SLICE_READ: Duration = Duration::from_secs(5);
+
+/// Things told of objects that wait to become events: a burst of a thousand workloads. More are dropped and counted.
+pub const KUBE_TOLD: usize = 1_024;
+
+/// Route calls that wait to be taken up; those who call wait when there are more.
+pub const KUBE_ROUTE_CALLS: usize = 1_024;
+
+/// Objects in one page of a list: as many as client-go asks for; of ten thousand workloads one page at a time is in memory.
+pub const KUBE_PAGE: u32 = 500;
+
+/// First pause before a watch that broke is tried again; doubles up to [`KUBE_RETRY_SLOWEST`].
+pub const KUBE_RETRY_FIRST: Duration = Duration::from_millis(100);
+
+/// Longest pause before a watch that broke is tried again: late by at most this once the apiserver is back.
+pub const KUBE_RETRY_SLOWEST: Duration = Duration::from_secs(5);
+
+/// How long what a list does not name right after a gap in a watch counts as being there.
+pub const KUBE_GAP: Duration = Duration::from_secs(10);
+
+/// How far apart somebody else's changes of a workload's scale may be to count as going on.
+pub const KUBE_FOREIGN_WITHIN: Duration = Duration::from_secs(600);
+
+/// How long after a call of ours its driver is told nothing that others did: by then it has heard how the call ended.
+pub const KUBE_QUIET: Duration = Duration::from_secs(1);
+
+/// How long what a cluster says of a pod that cannot start must last to be believed: preemption finds room within seconds,
+/// and a controller's word may be of the pods before.
+pub const KUBE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a workload may have no pod that it is to have before events are asked why, where only they tell: its
+/// controller creates one within this, or says that it cannot.
+pub const KUBE_LACKS: Duration = Duration::from_secs(2);
+
+/// How often the controller of a workload whose pods no webhook admits is made to try again: its own back-off grows to
+/// minutes, and a first wake is to come within ten seconds of the webhook's return.
+pub const KUBE_NUDGE: Duration = Duration::from_secs(5);
+
+/// How much earlier than it happened something may bear a stamp of the cluster: whole seconds, and clocks that differ.
+pub const KUBE_STAMP: Duration = Duration::from_secs(5);
+
+/// Pods that nobody scales of which is remembered that they are to be told, or were.
+pub const KUBE_STRAYS: usize = 1_024;
+
+/// Events of which is remembered how often they were told: a few for each of hundreds of workloads with news at once.
+pub const KUBE_EVENTS_KEPT: usize = 1_024;
+
+/// How long after it was told last something told again is the same event.
+pub const KUBE_EVENT_KEPT: Duration = Duration::from_secs(600);
+
+/// How long an event that is told again waits before its count is written: what flaps costs a write in this time.
+pub const KUBE_EVENT_AGAIN: Duration = Duration::from_secs(10);
+
+/// Events of one object at once; then one more each [`KUBE_EVENT_OF_ONE_EVERY`]. A wake, its steps up and the way back to
+/// sleep fit.
+pub const KUBE_EVENTS_OF_ONE: u32 = 20;
+
+/// How often an object that has had its share gets another event.
+pub const KUBE_EVENT_OF_ONE_EVERY: Duration = Duration::from_secs(15);
+
+/// Events at once, of all objects; then one more each [`KUBE_EVENT_EVERY`].
+pub const KUBE_EVENTS_AT_ONCE: u32 = 200;
+
+/// How often there is another event when all have had their share: a tenth of the writes that we may send.
+pub const KUBE_EVENT_EVERY: Duration = Duration::from_millis(200);
+
+/// Bytes of an event's message: more is refused by Kubernetes.
+pub const KUBE_EVENT_MESSAGE: usize = 1_024;
+
+/// Characters of an object's name in the name of its event; what comes behind makes it no longer than a name may be.
+pub const KUBE_EVENT_NAME: usize = 230;

@@ -32,8 +32,11 @@ pub trait Platform: Send + Sync + 'static {
 /// What a platform says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PlatformEvent {
-    /// The workload is new, or its settings changed. The number is how many pods it has been asked to have so far.
+    /// The workload is new, or its settings changed, or somebody else asked for another number of pods. The number is
+    /// how many it has been asked to have so far, by whomever.
     Workload(Arc<Workload>, u32),
+    /// The same of a workload that no autoscaler has had before: its initial-scale is to be reached first.
+    Adopted(Arc<Workload>, u32),
     /// The workload is no more.
     WorkloadGone(WorkloadId),
     /// The pod is new or changed.
@@ -48,6 +51,9 @@ pub enum PlatformError {
     /// The platform does not know the workload (any more).
     #[error("no workload {0}")]
     UnknownWorkload(WorkloadId),
+    /// Somebody else asked for so many pods meanwhile; that stands.
+    #[error("somebody else asked for {0} pods meanwhile")]
+    Changed(u32),
     /// The platform refused.
     #[error("{0}")]
     Refused(String),

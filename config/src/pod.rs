@@ -100,6 +100,11 @@ pub enum Failure {
         /// What the platform said.
         detail: String,
     },
+    /// What has to admit the pod refuses it, or does not answer: a webhook of Kubernetes.
+    Admission {
+        /// What the platform said.
+        detail: String,
+    },
 }
 
 impl Failure {
@@ -111,6 +116,7 @@ impl Failure {
             Failure::StartTimeout { .. } => "start-timeout",
             Failure::Quota { .. } => "quota",
             Failure::Unschedulable { .. } => "unschedulable",
+            Failure::Admission { .. } => "admission",
         }
     }
 
@@ -121,7 +127,8 @@ impl Failure {
             | Failure::CrashLoop { detail, .. }
             | Failure::StartTimeout { detail }
             | Failure::Quota { detail }
-            | Failure::Unschedulable { detail } => detail,
+            | Failure::Unschedulable { detail }
+            | Failure::Admission { detail } => detail,
         }
     }
 }

@@ -61,6 +61,28 @@ fn every_wrong_annotation_is_reported_at_once() {
 }
 
 #[test]
+fn one_label_without_the_other_is_told() {
+    let labelled = |workload: &str, template: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{ name: hello, labels: {{ {workload} }} }}\nspec:\n  \
+             template:\n    metadata: {{ labels: {{ {template} }} }}\n    spec: {{ containers: [{{ command: [run] }}] }}\n"
+        )
+    };
+    assert_eq!(
+        problems(&labelled("rouse.dev/scale: 'true'", "rouse.dev/inject: 'false'")),
+        [
+            "hello.yaml: Deployment default/hello: rouse.dev/scale: needs the label rouse.dev/inject: \"true\" on the pod \
+          template"
+        ]
+    );
+    assert_eq!(
+        problems(&labelled("", "rouse.dev/inject: 'true'")),
+        ["hello.yaml: Deployment default/hello: rouse.dev/inject: needs the label rouse.dev/scale: \"true\" on the \
+          workload"]
+    );
+}
+
+#[test]
 fn scaling_on_cpu_says_what_to_use_instead() {
     assert_eq!(
         problems(&annotated("autoscaling.knative.dev/metric: cpu")),

@@ -16,7 +16,6 @@ apiVersion: apps/v1
 kind: Deployment
 metadata:
   name: hello
-  labels: { rouse.dev/scale: 'true' }
   annotations: { rouse.dev/timeout: 10s, autoscaling.knative.dev/min-scal: '1' }
 spec:
   template:
@@ -34,7 +33,6 @@ spec:
             "autoscaling.knative.dev/min-scal: is not a known annotation and is ignored; did you mean \
              autoscaling.knative.dev/min-scale?",
             "rouse.dev/timeout: is \"10s\" on the workload and \"20s\" on its pod template, which wins",
-            "rouse.dev/scale: needs rouse.dev/inject: \"true\" on the pod template to work on Kubernetes",
             "spec.template.spec.containers[1]: \"logs\" is not run on one machine: only the first container is",
             "spec.template.spec.initContainers[0]: \"migrate\" is not run on one machine: only the first container is",
             "spec.template.spec.containers[0].volumeMounts: is not mounted on one machine",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use autoscaler::{Action, Engine};
-use config::{Platform, PlatformEvent, Pod, Time, bounds};
+use config::{Platform, PlatformError, PlatformEvent, Pod, Time, bounds};
 use futures_util::StreamExt;
 use parking_lot::Mutex;
 use queue_proxy::Clock;
@@ -77,7 +77,7 @@ impl<P: Platform, F: Fronts> Driver<P, F> {
         match turn {
             Turn::Frames => self.heard(now, heard),
             Turn::Event(event) => self.event(now, event, calls),
-            Turn::Ended(ended) => self.ended(now, &ended),
+            Turn::Ended(ended) => self.ended(now, &ended, calls),
             Turn::Due => self.engine.lock().advance(now),
         }
     }
@@ -119,6 +119,10 @@ impl<P: Platform, F: Fronts> Driver<P, F> {
                 let replicas = calls.scaling(&workload.id).unwrap_or(replicas);
                 self.engine.lock().workload(now, &workload, replicas);
             }
+            PlatformEvent::Adopted(workload, replicas) => {
+                self.fronts.workload(&workload);
+                self.engine.lock().adopt(now, &workload, replicas);
+            }
             PlatformEvent::WorkloadGone(id) => {
                 self.fronts.workload_gone(&id);
                 self.engine.lock().workload_gone(now, &id);
@@ -138,11 +142,15 @@ impl<P: Platform, F: Fronts> Driver<P, F> {
         }
     }
 
-    fn ended(&mut self, now: Time, ended: &Ended) {
-        if let Err(error) = &ended.result {
-            self.narrator.call_failed(&ended.workload, error);
-        }
+    fn ended(&mut self, now: Time, ended: &Ended, calls: &Calls<P>) {
         let mut engine = self.engine.lock();
+        match &ended.result {
+            Ok(()) => {}
+            // What it is asked for now was decided before that was known; that call tells.
+            Err(PlatformError::Changed(_)) if calls.scaling(&ended.workload).is_some() => return,
+            Err(PlatformError::Changed(pods)) => return engine.replicas_changed(now, &ended.workload, *pods),
+            Err(error) => self.narrator.call_failed(&ended.workload, error),
+        }
         match (ended.call, ended.result.is_ok()) {
             (Call::Route(route), true) => engine.route_is_true(now, &ended.workload, route),
             (Call::Route(route), false) => engine.route_failed(now, &ended.workload, route),

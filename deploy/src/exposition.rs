@@ -45,6 +45,12 @@ pub const SPANS_DROPPED: &str = "rouse_spans_dropped_total";
 
 /// Writes to the apiserver.
 const KUBE_WRITES: &str = "rouse_kube_writes_total";
+/// Errors of watches of the apiserver.
+const KUBE_WATCH_ERRORS: &str = "rouse_kube_watch_errors_total";
+/// Things that are wrong or odd with objects of the cluster.
+const KUBE_PROBLEMS: &str = "rouse_kube_problems_total";
+/// Things told of objects that never became events.
+const KUBE_TOLD_DROPPED: &str = "rouse_kube_events_dropped_total";
 
 const PODS_ASKED: &str = "rouse_pods_asked";
 const PODS_READY: &str = "rouse_pods_ready";
@@ -106,6 +112,9 @@ fn describe() {
     describe_counter!(WORKLOAD_FAILURES, "Times that a workload could not have a ready pod");
     describe_counter!(PLATFORM_ERRORS, "Platform calls that failed");
     describe_counter!(KUBE_WRITES, "Writes to the apiserver");
+    describe_counter!(KUBE_WATCH_ERRORS, "Errors of watches of the apiserver");
+    describe_counter!(KUBE_PROBLEMS, "Times that something was found wrong or odd with an object of the cluster");
+    describe_counter!(KUBE_TOLD_DROPPED, "Things told of objects that never became events");
     describe_counter!(EDITS, "Edits of the manifests, applied as a whole or refused as a whole");
     describe_counter!(DECISIONS, "Decisions for another number of pods, by the rule that decided");
     describe_histogram!(WAKE_SECONDS, "From the first held request to its hand-over to a pod");
@@ -136,6 +145,21 @@ fn describe() {
 pub fn kube_write(what: &'static str, is_ok: bool) {
     let result = if is_ok { "ok" } else { "failed" };
     counter!(KUBE_WRITES, "what" => what, "result" => result).increment(1);
+}
+
+/// A watch of `what` (`pods`) had an error.
+pub fn kube_watch_failed(what: &str) {
+    counter!(KUBE_WATCH_ERRORS, "what" => what.to_owned()).increment(1);
+}
+
+/// Something is wrong or odd with an object of the cluster, for `reason`.
+pub fn kube_problem(reason: &'static str) {
+    counter!(KUBE_PROBLEMS, "reason" => reason).increment(1);
+}
+
+/// Something told of an object did not become an event: there was too much.
+pub fn kube_told_dropped() {
+    counter!(KUBE_TOLD_DROPPED).increment(1);
 }
 
 /// Manifests were edited.

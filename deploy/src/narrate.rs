@@ -8,6 +8,7 @@ use metrics::counter;
 use tracing::{info, warn};
 
 use crate::exposition;
+use crate::kubernetes::told::Teller;
 use crate::log::short;
 use crate::spans::Spans;
 use crate::wakes::Wakes;
@@ -19,8 +20,11 @@ pub struct Narrator {
     pods: HashMap<WorkloadId, HashSet<PodId>>,
     /// Workloads that were asked to have no pods.
     to_zero: HashSet<WorkloadId>,
+    /// Workloads that are being woken, and since when; while somebody is told of it.
+    waking: HashMap<WorkloadId, Time>,
     wakes: Wakes,
     spans: Spans,
+    teller: Teller,
 }
 
 impl Narrator {
@@ -35,6 +39,12 @@ impl Narrator {
         Narrator { spans, ..self }
     }
 
+    /// The same, which tells what happens to workloads to `teller`, too.
+    #[must_use]
+    pub fn with_teller(self, teller: Teller) -> Narrator {
+        Narrator { teller, ..self }
+    }
+
     /// The platform is being asked for another number of pods.
     pub fn scaled(&mut self, workload: &WorkloadId, from: u32, pods: u32, why: &Reason, now: Time) {
         counter!(exposition::SCALE_CALLS).increment(1);
@@ -45,11 +55,19 @@ impl Narrator {
         }
         if pods == 0 {
             self.to_zero.insert(workload.clone());
+            self.waking.remove(workload);
         } else {
             self.to_zero.remove(workload);
         }
         let unit = if pods == 1 { "pod" } else { "pods" };
-        info!("{}: {from} → {pods} {unit} because {}", short(workload), why.because);
+        let told = format!("{from} → {pods} {unit} because {}", why.because);
+        info!("{}: {told}", short(workload));
+        if self.teller.is_heard() {
+            if from == 0 {
+                self.waking.insert(workload.clone(), now);
+            }
+            self.teller.news(workload, "Scaled", told);
+        }
     }
 
     /// The platform took a wish for pods.
@@ -60,6 +78,7 @@ impl Narrator {
     /// The workload is no more.
     pub fn workload_gone(&mut self, workload: &WorkloadId) {
         self.to_zero.remove(workload);
+        self.waking.remove(workload);
         self.wakes.workload_gone(workload);
         exposition::workload_gone(workload);
     }
@@ -75,6 +94,10 @@ impl Narrator {
                 }
             }
             PodState::Ready => {
+                if let Some(since) = self.waking.remove(&pod.workload) {
+                    let took = now.since(since).as_millis();
+                    self.teller.news(&pod.workload, "Woke", format!("woke: a pod was ready after {took} ms"));
+                }
                 tracing::debug!("{name}: pod {} ready after {} ms", pod.id, now.since(pod.created).as_millis());
             }
             PodState::Draining => tracing::debug!("{name}: pod {} draining", pod.id),
@@ -87,6 +110,11 @@ impl Narrator {
                     self.pods.remove(&pod.workload);
                     if self.to_zero.remove(&pod.workload) {
                         info!("{name}: asleep");
+                        self.teller.news(
+                            &pod.workload,
+                            "Asleep",
+                            "no pod is left: the next request wakes it".to_owned(),
+                        );
                     }
                 }
             }
@@ -113,15 +141,22 @@ impl Narrator {
         match failure {
             Some(failure) => {
                 counter!(exposition::WORKLOAD_FAILURES, "reason" => failure.word()).increment(1);
-                warn!("{}: cannot start: {}: {}", short(workload), failure.word(), failure.detail());
+                let told = format!("cannot start: {}: {}", failure.word(), failure.detail());
+                warn!("{}: {told}", short(workload));
+                self.teller.warn(workload, "Failed", told);
             }
-            None => info!("{}: can start again", short(workload)),
+            None => {
+                info!("{}: can start again", short(workload));
+                self.teller.news(workload, "Recovered", "can start again".to_owned());
+            }
         }
     }
 
     /// The platform did not do what was asked.
     pub fn call_failed(&mut self, workload: &WorkloadId, error: &config::PlatformError) {
         counter!(exposition::PLATFORM_ERRORS).increment(1);
-        warn!("{}: the platform refused: {error}; asked again soon", short(workload));
+        let told = format!("the platform refused: {error}; asked again soon");
+        warn!("{}: {told}", short(workload));
+        self.teller.warn(workload, "Refused", told);
     }
 }

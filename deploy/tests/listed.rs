@@ -69,6 +69,7 @@ async fn next(events: &mut (impl Stream<Item = PlatformEvent> + Unpin)) -> Strin
     let event = timeout(Duration::from_secs(30), events.next()).await.expect("something happens");
     match event.expect("the platform lives") {
         PlatformEvent::Workload(workload, pods) => format!("{} wants {pods}", workload.id.name()),
+        PlatformEvent::Adopted(workload, _) => format!("{} is adopted", workload.id.name()),
         PlatformEvent::WorkloadGone(id) => format!("{} is gone", id.name()),
         PlatformEvent::Pod(pod) => format!("{} at {} is {:?}", pod.id, pod.address, pod.state),
         PlatformEvent::Failure(id, _) => format!("{} fails", id.name()),

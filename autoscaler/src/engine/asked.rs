@@ -1,5 +1,7 @@
 //! What the platform was asked for.
 
+use std::time::Duration;
+
 use config::{Route, Time};
 
 use super::backoff::Backoff;
@@ -11,12 +13,39 @@ pub(super) struct Replicas {
     /// A call failed: nobody knows whether it has that.
     pub(super) unsure: bool,
     pub(super) backoff: Backoff,
+    /// Somebody else asked for that, last.
+    foreign: Option<Foreign>,
+}
+
+/// Somebody else asked for another number of pods.
+#[derive(Clone, Copy, Debug)]
+struct Foreign {
+    at: Time,
+    /// It was not the first time within a stable window.
+    insists: bool,
 }
 
 impl Replicas {
     /// So many so far.
     pub(super) fn new(asked: u32) -> Replicas {
-        Replicas { asked, unsure: false, backoff: Backoff::default() }
+        Replicas { asked, unsure: false, backoff: Backoff::default(), foreign: None }
+    }
+
+    /// Somebody else asked for so many.
+    pub(super) fn changed(&mut self, pods: u32, stable_window: Duration, now: Time) {
+        let insists = self.foreign.is_some_and(|before| now.since(before.at) < stable_window);
+        self.foreign = Some(Foreign { at: now, insists });
+        (self.asked, self.unsure) = (pods, false);
+        self.backoff.retry();
+    }
+
+    /// How long what somebody else asked for is still kept from becoming `pods`: for a stable window nothing lowers it,
+    /// and when they insist nothing raises it either, for that would be a fight.
+    pub(super) fn kept(&self, pods: u32, stable_window: Duration, now: Time) -> Option<Duration> {
+        let foreign = self.foreign?;
+        let rest = stable_window.saturating_sub(now.since(foreign.at));
+        let may_raise = pods > self.asked && !foreign.insists;
+        (!rest.is_zero() && pods != self.asked && !may_raise).then_some(rest)
     }
 }
 

@@ -106,7 +106,13 @@ impl Scaled {
         self.settle(now, Cause::Event, out);
     }
 
-    /// Its settings changed, or somebody else changed its scale.
+    /// No autoscaler has had it before: unless it sleeps, its initial-scale is to be reached first.
+    #[must_use]
+    pub(super) fn adopted(self) -> Scaled {
+        Scaled { initialized: self.initialized && self.replicas.asked == 0, ..self }
+    }
+
+    /// Its settings changed, or somebody else its scale.
     pub(super) fn change(&mut self, now: Time, workload: &Workload, replicas: u32, out: &mut Vec<Action>) {
         if workload.policy.scale_down_delay != self.policy.scale_down_delay {
             self.state.set_delay(workload.policy.scale_down_delay, now, self.desired.unwrap_or(0));
@@ -114,7 +120,17 @@ impl Scaled {
         self.policy = workload.policy.clone();
         self.collector.load_mut().set_policy(&self.policy);
         self.weigh_silence(now);
-        self.replicas.asked = replicas;
+        if self.replicas.unsure {
+            self.replicas.asked = replicas;
+        }
+        self.change_replicas(now, replicas, out);
+    }
+
+    /// The platform was asked for so many pods; if that is news, then by somebody else.
+    pub(super) fn change_replicas(&mut self, now: Time, replicas: u32, out: &mut Vec<Action>) {
+        if replicas != self.replicas.asked {
+            self.replicas.changed(replicas, self.policy.stable_window, now);
+        }
         self.settle(now, Cause::Event, out);
     }
 

@@ -15,6 +15,11 @@ use crate::to_zero::{Seen, ToZero};
 /// A reporter's watermark that no load crosses.
 const NEVER: u32 = u32::MAX;
 
+/// What is left of a time, for people: never nothing.
+fn whole_seconds(rest: Duration) -> u32 {
+    rest.as_secs_f64().ceil() as u32
+}
+
 /// How far a watermark may be off before reporters are told another.
 const NEAR_ENOUGH: std::ops::RangeInclusive<f64> = 0.8..=1.25;
 
@@ -23,7 +28,8 @@ impl Scaled {
     pub(super) fn settle(&mut self, now: Time, cause: Cause, out: &mut Vec<Action>) {
         let wanted = self.wanted(now);
         self.to_zero = wanted.to_zero;
-        self.again = wanted.again.map(|rest| now + rest);
+        let again = wanted.again.into_iter().chain(self.kept(now, &wanted)).min();
+        self.again = again.map(|rest| now + rest);
         self.turn(now, cause, &wanted, out);
         self.resize(now, cause, &wanted, out);
         self.activate(now, cause, &wanted);
@@ -47,6 +53,13 @@ impl Scaled {
             return Wanted { asks: Some(0), again: None, to_zero: ToZero::Zero, ..wanted };
         }
         wanted
+    }
+
+    /// How long what somebody else asked for is still kept from what is wanted, if it is. Who waits while there is to be
+    /// no pod is let in.
+    fn kept(&self, now: Time, wanted: &Wanted) -> Option<Duration> {
+        let wakes = self.replicas.asked == 0 && self.collector.sum().waiting > 0;
+        self.replicas.kept(wanted.asks.filter(|_| !wakes)?, self.policy.stable_window, now)
     }
 
     fn seen(&self, now: Time) -> Seen {
@@ -118,6 +131,7 @@ impl Scaled {
         let asked = (!self.replicas.unsure).then_some(self.replicas.asked);
         let may_lower = cause == Cause::Tick && !self.holds_for_data();
         let write = wanted.write(asked).filter(|&pods| may_lower || pods > self.replicas.asked);
+        let write = write.filter(|_| self.kept(now, wanted).is_none());
         let holds = self.replicas.backoff.holds(now);
         if cause == Cause::Tick && !holds {
             self.replicas.backoff.retry();
@@ -137,10 +151,12 @@ impl Scaled {
     /// The last verdict with what bounds and the way to zero made of it.
     fn bounded(&self, now: Time, wanted: &Wanted) -> Option<Verdict> {
         let mut verdict = **self.verdict.as_ref()?;
-        let pods = wanted.asks.unwrap_or(self.replicas.asked);
+        let asked = self.replicas.asked;
+        let kept = self.kept(now, wanted).map(|rest| Step::ForeignScale { seconds: whole_seconds(rest), pods: asked });
+        let pods = wanted.asks.filter(|_| kept.is_none()).unwrap_or(asked);
         let room = self.waits_for_room(now).filter(|_| wanted.pods.is_some_and(|pods| pods > 0));
         let room = room.map(|needed| Step::RouteHysteresis { seconds: needed.as_secs() as u32, pods });
-        for step in [room, wanted.bound, wanted.to_zero.step(pods)].into_iter().flatten() {
+        for step in [room, wanted.bound, wanted.to_zero.step(pods), kept].into_iter().flatten() {
             verdict.trail.push(step);
         }
         verdict.outcome.desired = pods;
@@ -176,7 +192,8 @@ impl Scaled {
 
     /// At zero the first request is to be heard of at once; above, what is more than the pods carry.
     fn set_watermark(&mut self, now: Time, out: &mut Vec<Action>) {
-        let watermark = if self.desired.unwrap_or(0) == 0 { 0 } else { self.alarming(now) };
+        let at_zero = self.desired.unwrap_or(0) == 0 || self.replicas.asked == 0;
+        let watermark = if at_zero { 0 } else { self.alarming(now) };
         let is_near = |said: u32| match (said, watermark) {
             (0 | NEVER, _) | (_, 0 | NEVER) => said == watermark,
             _ => NEAR_ENOUGH.contains(&(f64::from(said) / f64::from(watermark))),

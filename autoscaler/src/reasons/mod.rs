@@ -30,6 +30,7 @@ pub const RULES: &[&str] = &[
     "fresh-start",
     "route-hysteresis",
     "activation-floor",
+    "foreign-scale",
 ];
 
 /// One step of a decision that had a say. Numbers only: a tick formats and allocates nothing.
@@ -75,6 +76,8 @@ pub(crate) enum Step {
     InitialScale { pods: u32 },
     /// Cut to max-scale.
     MaxScale { wanted: u32, pods: u32 },
+    /// Somebody else asked for that many, which is kept.
+    ForeignScale { seconds: u32, pods: u32 },
     /// The way to zero had a say.
     ToZero { rule: &'static str, because: &'static str, pods: u32 },
 }
@@ -118,6 +121,7 @@ impl Step {
             Step::MinScale { .. } => "min-scale",
             Step::InitialScale { .. } => "initial-scale",
             Step::MaxScale { .. } => "max-scale",
+            Step::ForeignScale { .. } => "foreign-scale",
             Step::ToZero { rule, .. } => rule,
         }
     }
@@ -144,6 +148,7 @@ impl Step {
             | Step::MinScale { pods }
             | Step::InitialScale { pods }
             | Step::MaxScale { pods, .. }
+            | Step::ForeignScale { pods, .. }
             | Step::ToZero { pods, .. } => pods,
         }
     }
@@ -187,7 +192,8 @@ mod tests {
                 Step::NoDataHolds { .. } => Step::FreshStart { seconds: 1, pods: 1 },
                 Step::FreshStart { .. } => Step::RouteHysteresis { seconds: 1, pods: 1 },
                 Step::RouteHysteresis { .. } => Step::ActivationFloor { pods: 1 },
-                Step::ActivationFloor { .. } => Step::ToZero { rule: "zero", because: "", pods: 0 },
+                Step::ActivationFloor { .. } => Step::ForeignScale { seconds: 1, pods: 1 },
+                Step::ForeignScale { .. } => Step::ToZero { rule: "zero", because: "", pods: 0 },
                 Step::ToZero { .. } => return all,
             };
             all.push(next);

@@ -72,6 +72,9 @@ impl fmt::Display for Step {
             Step::MinScale { pods } => write!(f, "at least {}", Pods(*pods)),
             Step::InitialScale { pods } => write!(f, "{} first, before anything else", Pods(*pods)),
             Step::MaxScale { wanted, pods } => write!(f, "{} wanted, at most {}", Pods(*wanted), Pods(*pods)),
+            Step::ForeignScale { seconds, pods } => {
+                write!(f, "somebody else asked for {}: kept for {seconds} s more", Pods(*pods))
+            }
             Step::ToZero { because, .. } => f.write_str(because),
         }
     }

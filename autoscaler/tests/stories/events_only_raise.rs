@@ -126,7 +126,9 @@ fn a_foreign_scale_is_put_right() {
     world.engine.workload(world.now, &workload, 7);
     world.obey();
     assert_eq!(world.scales.len(), 2, "lowering waits");
-    world.run(104.1);
+    world.run(162.9);
+    assert_eq!(world.scales.len(), 2, "for a stable window");
+    world.run(164.1);
     assert_eq!(world.scales.len(), 3);
 }
 

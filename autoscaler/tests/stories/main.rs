@@ -6,6 +6,7 @@ mod burst_step;
 mod events_only_raise;
 mod explains;
 mod fleet;
+mod foreign_scale;
 mod fresh_start;
 mod invariants;
 mod latency;

@@ -64,9 +64,29 @@ impl World {
         World::with_pods_ready_after(Duration::from_millis(100), policy, start, replicas)
     }
 
+    /// The same with so many pods, and no autoscaler had it before.
+    pub(crate) fn adopted(policy: Policy, replicas: u32) -> World {
+        let mut world = World::unknown(Duration::from_millis(100), policy, StartAs::Zero);
+        let workload = world.workload.clone();
+        world.engine.adopt(world.now, &workload, replicas);
+        world.create(replicas as usize);
+        world.obey();
+        world
+    }
+
     pub(crate) fn with_pods_ready_after(ready_after: Duration, policy: Policy, start: StartAs, replicas: u32) -> World {
+        let mut world = World::unknown(ready_after, policy, start);
+        let workload = world.workload.clone();
+        world.engine.workload(world.now, &workload, replicas);
+        world.create(replicas as usize);
+        world.obey();
+        world
+    }
+
+    /// The workload before the engine knows it.
+    fn unknown(ready_after: Duration, policy: Policy, start: StartAs) -> World {
         let now = secs(100.0);
-        let mut world = World {
+        World {
             engine: Engine::new(settings(start)),
             now,
             workload: workload(policy),
@@ -83,12 +103,7 @@ impl World {
             scales: Vec::new(),
             routes: Vec::new(),
             route_obeys: true,
-        };
-        let workload = world.workload.clone();
-        world.engine.workload(now, &workload, replicas);
-        world.create(replicas as usize);
-        world.obey();
-        world
+        }
     }
 
     pub(crate) fn id(&self) -> &WorkloadId {
@@ -201,6 +216,24 @@ impl World {
         }
     }
 
+    /// Creates or ends pods until there are so many.
+    fn have(&mut self, pods: usize) {
+        self.create(pods);
+        while self.pods.len() > pods {
+            let (id, _, _) = self.pods.pop().expect("there is one too many");
+            self.tell(id.clone(), PodState::Draining);
+            self.tell(id, PodState::Gone);
+        }
+    }
+
+    /// Somebody else changes how many pods there should be.
+    pub(crate) fn somebody_asks_for(&mut self, pods: u32) {
+        let id = self.id().clone();
+        self.engine.replicas_changed(self.now, &id, pods);
+        self.have(pods as usize);
+        self.obey();
+    }
+
     fn pods_become_ready(&mut self) {
         for index in 0..self.pods.len() {
             if self.pods[index].2 == PodState::Starting && self.pods[index].1 <= self.now {
@@ -245,12 +278,7 @@ impl World {
         match action {
             Action::Scale { pods, why, .. } => {
                 self.scales.push((at, pods, why.rule));
-                self.create(pods as usize);
-                while self.pods.len() > pods as usize {
-                    let (id, _, _) = self.pods.pop().expect("there is one too many");
-                    self.tell(id.clone(), PodState::Draining);
-                    self.tell(id, PodState::Gone);
-                }
+                self.have(pods as usize);
             }
             Action::Route { route, .. } => {
                 self.route = Some(route);

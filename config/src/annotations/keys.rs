@@ -130,6 +130,10 @@ pub const PAUSED: Key = key("rouse.dev/paused");
 pub const ORIGINAL_REPLICAS: Key = key("rouse.dev/original-replicas");
 /// What Rouse writes itself on Kubernetes: that the initial scale was reached.
 pub const INITIALIZED: Key = key("rouse.dev/initialized");
+/// What Rouse writes itself on Kubernetes, where pods could not be created: when that is to be tried again.
+pub const NUDGED: Key = key("rouse.dev/nudged");
+/// What Rouse adds to a Service's selector on Kubernetes; no pod carries it.
+pub const ROUTE: Key = key("rouse.dev/route");
 
 impl Key {
     /// What `annotations` say of this key, and in which spelling.
@@ -142,8 +146,13 @@ impl Key {
 }
 
 /// Whether a workload is set by this key: all of both spaces, and the progress deadline.
-pub(super) fn is_setting(name: &str) -> bool {
+pub fn is_setting(name: &str) -> bool {
     name.starts_with(KNATIVE_SPACE) || name.starts_with(OWN_SPACE) || name == PROGRESS_DEADLINE.name
+}
+
+/// Whether Rouse itself writes this key on workloads.
+pub fn is_written(name: &str) -> bool {
+    [ORIGINAL_REPLICAS, INITIALIZED, NUDGED].iter().any(|key| key.name == name)
 }
 
 /// Every spelling of the key `name`, itself included.

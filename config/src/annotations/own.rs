@@ -14,7 +14,7 @@ pub enum Holder {
     Service,
 }
 
-const WORKLOAD_WORDS: [Key; 16] = [
+const WORKLOAD_WORDS: [Key; 17] = [
     keys::CONTAINER_CONCURRENCY,
     keys::TIMEOUT,
     keys::RESPONSE_START_TIMEOUT,
@@ -31,9 +31,10 @@ const WORKLOAD_WORDS: [Key; 16] = [
     keys::PAUSED,
     keys::ORIGINAL_REPLICAS,
     keys::INITIALIZED,
+    keys::NUDGED,
 ];
 
-const SERVICE_WORDS: [Key; 2] = [keys::WORKLOAD, keys::PORT];
+const SERVICE_WORDS: [Key; 3] = [keys::WORKLOAD, keys::PORT, keys::ROUTE];
 
 impl Holder {
     fn words(self) -> &'static [Key] {
@@ -155,6 +156,16 @@ mod tests {
             ["warning: autoscaling.knative.dev/activationScale: is not a known annotation and is ignored; did you \
               mean autoscaling.knative.dev/activation-scale?"]
         );
+    }
+
+    #[test]
+    fn what_rouse_writes_itself_is_known() {
+        for key in [keys::ORIGINAL_REPLICAS, keys::INITIALIZED, keys::NUDGED, keys::SCALE, keys::INJECT] {
+            assert!(said(&one(key.name, "true"), Holder::Workload).is_empty(), "{}", key.name);
+        }
+        for key in [keys::WORKLOAD, keys::PORT, keys::ROUTE] {
+            assert!(said(&one(key.name, "hello"), Holder::Service).is_empty(), "{}", key.name);
+        }
     }
 
     #[test]

@@ -262,6 +262,7 @@ impl wire::Failure {
             "start-timeout" => Failure::StartTimeout { detail },
             "quota" => Failure::Quota { detail },
             "unschedulable" => Failure::Unschedulable { detail },
+            "admission" => Failure::Admission { detail },
             _ => return None,
         })
     }

@@ -62,11 +62,8 @@ fn owner(object: &Object, annotations: &Annotations, drafts: &[Draft], found: &m
 
 /// Whether a selector selects pods with these labels. The key that Rouse itself adds on Kubernetes is on no pod.
 fn matches(selector: &Annotations, labels: &Annotations) -> bool {
-    selector.iter().filter(|(key, _)| *key != ROUTE).all(|(key, value)| labels.get(key) == Some(value))
+    selector.iter().filter(|(key, _)| *key != keys::ROUTE.name).all(|(key, value)| labels.get(key) == Some(value))
 }
-
-/// What Rouse adds to a Service's selector on Kubernetes.
-const ROUTE: &str = "rouse.dev/route";
 
 fn attach(object: &Object, annotations: &Annotations, draft: &mut Draft, found: &mut Findings) {
     let root = object.root();

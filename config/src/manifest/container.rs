@@ -1,4 +1,4 @@
-//! The first container of a pod: what is run on one machine.
+//! The first container of a pod: what is run on one machine, and what the front of it has to know.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,9 +14,24 @@ use crate::problem::Findings;
 /// What the first container says.
 pub(super) struct Container {
     pub(super) template: Template,
+    pub(super) app: App,
+}
+
+/// What the app's front has to know.
+#[derive(Default)]
+pub(super) struct App {
     pub(super) readiness: Option<Probe>,
     /// The name of the port that the app serves.
     pub(super) port_name: Option<String>,
+}
+
+impl App {
+    /// Reads the container. `probe_period` is how often its probe runs where nothing is said.
+    pub(super) fn read(container: &Node<'_>, probe_period: Duration, found: &mut Findings) -> App {
+        let ports = ports(container, found);
+        let readiness = probe::read(&container.at("readinessProbe"), &ports, probe_period, found);
+        App { readiness, port_name: ports.into_iter().next().and_then(|port| port.name) }
+    }
 }
 
 /// Reads `spec` of a pod template. `probe_period` is how often its probe runs where nothing is said.
@@ -35,7 +50,7 @@ pub(super) fn read(
     }
     let Some(first) = all.first() else {
         found.refuse(containers.path(), "is missing: a pod needs a container with a command");
-        return Container { template: Template::default(), readiness: None, port_name: None };
+        return Container { template: Template::default(), app: App::default() };
     };
     if first.at("volumeMounts").exists() {
         found.warn(first.at("volumeMounts").path(), "is not mounted on one machine");
@@ -45,14 +60,9 @@ pub(super) fn read(
         found.refuse(first.at("command").path(), "is missing: image is not run on one machine; give a command");
     }
     command.extend(first.at("args").texts(found));
-    let ports = ports(first, found);
     let working_dir = first.at("workingDir").text(found).map(PathBuf::from);
     let env = Variables { object, cluster, env: Vec::new() }.read(first, found);
-    Container {
-        template: Template { command, env, working_dir },
-        readiness: probe::read(&first.at("readinessProbe"), &ports, probe_period, found),
-        port_name: ports.into_iter().next().and_then(|port| port.name),
-    }
+    Container { template: Template { command, env, working_dir }, app: App::read(first, probe_period, found) }
 }
 
 fn ports(container: &Node<'_>, found: &mut Findings) -> Vec<ContainerPort> {

@@ -9,6 +9,7 @@ mod hosts;
 mod knative_service;
 mod listed;
 mod node;
+mod on_cluster;
 mod probe;
 mod workload;
 
@@ -18,6 +19,7 @@ use data::DataObjects;
 use document::{Kind, Object};
 pub use expand::expand;
 pub use listed::{ListedPod, ListedPods};
+pub use on_cluster::on_cluster;
 
 use crate::annotations::Annotations;
 use crate::problem::{Findings, Problems, Warning};

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use super::container::{self, Container};
+use super::container::{self, App, Container};
 use super::document::{Kind, Object};
 use super::node::Node;
 use super::{Cluster, Declared, Draft, knative_service};
 use crate::annotations::{self, Annotations, Holder, Limits, Scaling, keys};
 use crate::problem::Findings;
-use crate::{Policy, Protocol, Serving, Workload};
+use crate::{AutoscalerConfig, Defaults, Policy, Protocol, Serving, Workload};
 
 /// How often Kubernetes probes where nothing is said.
-const PROBE_PERIOD: Duration = Duration::from_secs(10);
+pub(super) const PROBE_PERIOD: Duration = Duration::from_secs(10);
 
 /// How long Kubernetes lets a pod end where nothing is said.
 const TERMINATION_GRACE: Duration = Duration::from_secs(30);
@@ -34,19 +34,23 @@ fn plain(object: &Object, cluster: &Cluster) -> Draft {
     }
     let settings = settings(&root, &template, &mut found);
     let labels = template.at("metadata").at("labels").map(&mut found);
-    warn_of_half_labels(&root, &labels, &mut found);
+    refuse_half_labels(&root, &template, &mut found);
     let limits = Limits::read(&settings, &mut found);
     let pod = template.at("spec");
     let container = container::read(&pod, PROBE_PERIOD, object, cluster, &mut found);
     let mut draft = draft(object, cluster, Parts { settings, limits, container, labels }, found);
-    let grace = pod.at("terminationGracePeriodSeconds").number(&mut draft.findings);
-    draft.declared.workload.serving.termination_grace =
-        grace.map_or(TERMINATION_GRACE, |seconds| Duration::from_secs(u64::from(seconds)));
+    draft.declared.workload.serving.termination_grace = termination_grace(&pod, &mut draft.findings);
     draft
 }
 
+/// How long a pod may take to end.
+pub(super) fn termination_grace(pod: &Node<'_>, found: &mut Findings) -> Duration {
+    let grace = pod.at("terminationGracePeriodSeconds").number(found);
+    grace.map_or(TERMINATION_GRACE, |seconds| Duration::from_secs(u64::from(seconds)))
+}
+
 /// The annotations that set a workload, with words that nobody knows reported, in labels too.
-fn settings(root: &Node<'_>, template: &Node<'_>, found: &mut Findings) -> Annotations {
+pub(super) fn settings(root: &Node<'_>, template: &Node<'_>, found: &mut Findings) -> Annotations {
     let mut all = [root, template].map(|holder| {
         let metadata = holder.at("metadata");
         annotations::check_words(&metadata.at("labels").map(found), Holder::Workload, found);
@@ -59,16 +63,18 @@ fn settings(root: &Node<'_>, template: &Node<'_>, found: &mut Findings) -> Annot
     annotations::overlay(workload, template, found)
 }
 
-/// On Kubernetes the two labels only work together; on one machine neither is needed.
-fn warn_of_half_labels(root: &Node<'_>, template_labels: &Annotations, found: &mut Findings) {
-    let labels = root.at("metadata").at("labels").map(found);
-    let on = |labels: &Annotations, key: keys::Key| labels.get(key.name).is_some_and(|value| value == "true");
-    match (on(&labels, keys::SCALE), on(template_labels, keys::INJECT)) {
+/// On Kubernetes the two labels only work together; on one machine neither is needed, and one alone is an error for what
+/// the manifest would do elsewhere.
+pub(super) fn refuse_half_labels(root: &Node<'_>, template: &Node<'_>, found: &mut Findings) {
+    let on = |holder: &Node<'_>, key: keys::Key, found: &mut Findings| {
+        holder.at("metadata").at("labels").map(found).get(key.name).is_some_and(|value| value == "true")
+    };
+    match (on(root, keys::SCALE, found), on(template, keys::INJECT, found)) {
         (true, false) => {
-            found.warn(keys::SCALE.name, "needs rouse.dev/inject: \"true\" on the pod template to work on Kubernetes");
+            found.refuse(keys::SCALE.name, "needs the label rouse.dev/inject: \"true\" on the pod template");
         }
         (false, true) => {
-            found.warn(keys::INJECT.name, "needs rouse.dev/scale: \"true\" on the workload to work on Kubernetes");
+            found.refuse(keys::INJECT.name, "needs the label rouse.dev/scale: \"true\" on the workload");
         }
         _ => {}
     }
@@ -86,18 +92,14 @@ pub(super) struct Parts {
 
 /// Puts a workload together; `found` goes with it.
 pub(super) fn draft(object: &Object, cluster: &Cluster, parts: Parts, mut found: Findings) -> Draft {
-    let scaling = Scaling::read(&parts.settings, &cluster.autoscaler, &mut found);
-    let mut serving = Serving { readiness: parts.container.readiness, ..Serving::default() };
-    parts.limits.apply(&cluster.defaults, &mut serving, &mut found);
-    if let Some(protocol) = parts.container.port_name.as_deref().and_then(spoken_by) {
-        serving.protocol = protocol;
-    }
-    let policy = Policy::new(&scaling, &cluster.autoscaler, serving.container_concurrency, &mut found);
+    let Container { template, app } = parts.container;
+    let (policy, serving) =
+        decided(&parts.settings, &parts.limits, app, &cluster.autoscaler, &cluster.defaults, &mut found);
     let hosts = annotations::hosts(&parts.settings, &mut found);
     Draft {
         declared: Declared {
             workload: Workload { id: object.id(), policy, serving, hosts: Vec::new() },
-            template: parts.container.template,
+            template,
             ports: Vec::new(),
             source: object.source(),
         },
@@ -106,6 +108,24 @@ pub(super) fn draft(object: &Object, cluster: &Cluster, parts: Parts, mut found:
         hosts,
         findings: found,
     }
+}
+
+/// How a workload is scaled and served.
+pub(super) fn decided(
+    settings: &Annotations,
+    limits: &Limits,
+    app: App,
+    autoscaler: &AutoscalerConfig,
+    defaults: &Defaults,
+    found: &mut Findings,
+) -> (Policy, Serving) {
+    let scaling = Scaling::read(settings, autoscaler, found);
+    let mut serving = Serving { readiness: app.readiness, ..Serving::default() };
+    limits.apply(defaults, &mut serving, found);
+    if let Some(protocol) = app.port_name.as_deref().and_then(spoken_by) {
+        serving.protocol = protocol;
+    }
+    (Policy::new(&scaling, autoscaler, serving.container_concurrency, found), serving)
 }
 
 /// What the name of a port, or its `appProtocol`, says that the app speaks.

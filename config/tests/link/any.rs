@@ -142,12 +142,13 @@ fn pod() -> impl Strategy<Value = Pod> {
 }
 
 fn failure() -> impl Strategy<Value = Failure> {
-    (0..5, text(), any::<u32>()).prop_map(|(kind, detail, exits)| match kind {
+    (0..6, text(), any::<u32>()).prop_map(|(kind, detail, exits)| match kind {
         0 => Failure::Image { detail },
         1 => Failure::CrashLoop { exits, detail },
         2 => Failure::StartTimeout { detail },
         3 => Failure::Quota { detail },
-        _ => Failure::Unschedulable { detail },
+        4 => Failure::Unschedulable { detail },
+        _ => Failure::Admission { detail },
     })
 }
 

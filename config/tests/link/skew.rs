@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use config::link::{Decoder, Down, Encoder, Reporter, Up};
-use config::{Latency, PodId, PodState, Report, Serving, Time, Upgrades, WorkloadId, bounds};
+use config::{Failure, Latency, PodId, PodState, Report, Serving, Time, Upgrades, WorkloadId, bounds};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::{Message, Oneof};
@@ -204,6 +204,21 @@ fn upgrades_are_said_where_an_older_pod_hears_nothing_and_h2c_is_not_heard() {
 
 fn settings(workload: &WorkloadId, serving: Serving) -> Down {
     Down::Settings { workload: workload.clone(), serving, watermark: 0 }
+}
+
+#[test]
+fn a_newer_autoscalers_reason_for_a_failure_is_none_here() {
+    let workload: WorkloadId = "default/web".parse().unwrap();
+    let failure = Some(Failure::Admission { detail: "a webhook does not answer".to_owned() });
+    let told = Down::Pods { workload: workload.clone(), pods: Vec::new(), failure, at: Time::ZERO };
+    let (mut bytes, mut decoder) = (Vec::new(), Decoder::new());
+    Encoder::new().down(&told, &mut bytes).unwrap();
+    decoder.feed(&bytes);
+    assert_eq!(decoder.next_down(), Ok(Some(told)));
+    let word = bytes.windows(9).position(|bytes| bytes == b"admission").expect("it is named by its word");
+    bytes[word..word + 9].copy_from_slice(b"abduction");
+    decoder.feed(&bytes);
+    assert_eq!(decoder.next_down(), Ok(Some(Down::Pods { workload, pods: Vec::new(), failure: None, at: Time::ZERO })));
 }
 
 #[test]

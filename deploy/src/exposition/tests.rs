@@ -78,6 +78,9 @@ fn happen(clock: Clock) {
     narrator.call_failed(&id, &PlatformError::Refused(String::new()));
     super::edited(true);
     super::kube_write("scale", true);
+    super::kube_told_dropped();
+    super::kube_watch_failed("pods");
+    super::kube_problem("BadAnnotation");
     super::links(1);
     metrics::counter!(super::LINKS_LOST).increment(1);
     metrics::counter!(super::LINKS_REFUSED, "reason" => "expired").increment(1);

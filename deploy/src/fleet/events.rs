@@ -43,7 +43,7 @@ impl Queue {
             matches!(&event, PlatformEvent::Pod(pod) if pod.state == PodState::Gone && !self.told.contains(&pod.id));
         let old = match &event {
             // Only the last word: whoever went and came back must be heard going.
-            PlatformEvent::Workload(..) | PlatformEvent::WorkloadGone(_) => {
+            PlatformEvent::Workload(..) | PlatformEvent::Adopted(..) | PlatformEvent::WorkloadGone(_) => {
                 let last = self.events.iter().rposition(|older| about(older) == about(&event));
                 last.filter(|&at| replaces(&event, &self.events[at]))
             }
@@ -83,7 +83,7 @@ fn replaces(newer: &PlatformEvent, older: &PlatformEvent) -> bool {
 /// The workload that is new, changed or gone.
 fn about(event: &PlatformEvent) -> Option<&WorkloadId> {
     match event {
-        PlatformEvent::Workload(workload, _) => Some(&workload.id),
+        PlatformEvent::Workload(workload, _) | PlatformEvent::Adopted(workload, _) => Some(&workload.id),
         PlatformEvent::WorkloadGone(id) => Some(id),
         PlatformEvent::Pod(_) | PlatformEvent::Failure(..) => None,
     }

@@ -4,10 +4,28 @@
 //! from what reporters say.
 
 mod again;
+mod alarms;
+pub mod discovery;
 pub mod endpoint;
+pub mod events;
+mod failures;
+mod health;
 pub mod identity;
 pub mod lease;
 #[cfg(test)]
 mod mock;
 pub mod names;
+mod objects;
+mod owners;
+mod patches;
+pub mod platform;
+mod pods;
+pub mod route_calls;
+mod scale;
+mod settings;
+mod shared;
+pub mod told;
+mod view;
+mod watch;
+mod workloads;
 pub mod writes;

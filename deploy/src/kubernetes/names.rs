@@ -24,6 +24,9 @@ pub const ORIGINAL_REPLICAS: &str = "rouse.dev/original-replicas";
 /// Annotation of a workload (`"true"`): its initial-scale was reached once.
 pub const INITIALIZED: &str = "rouse.dev/initialized";
 
+/// Annotation of a ReplicaSet or StatefulSet: when Rouse had its controller try again to create pods.
+pub const NUDGED: &str = "rouse.dev/nudged";
+
 /// Who manages our EndpointSlices: the value of `endpointslice.kubernetes.io/managed-by`, and of
 /// `app.kubernetes.io/managed-by` on whatever else we make.
 pub const MANAGED_BY: &str = "rouse.dev";
@@ -52,6 +55,9 @@ pub const LEASE: &str = "rouse-autoscaler";
 
 /// The ConfigMap, in our own namespace, with Knative's keys.
 pub const CONFIG_AUTOSCALER: &str = "config-autoscaler";
+
+/// The ConfigMap, in our own namespace, with Knative's keys for timeouts and concurrency.
+pub const CONFIG_DEFAULTS: &str = "config-defaults";
 
 /// The audience of the tokens with which reporters introduce themselves.
 pub const AUDIENCE: &str = "rouse";

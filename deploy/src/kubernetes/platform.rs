@@ -1,0 +1,136 @@
+//! Kubernetes as a [`Platform`].
+
+use std::sync::Arc;
+
+use config::{Platform, PlatformError, PlatformEvent, Route, WorkloadId};
+use futures_core::Stream;
+use futures_util::stream;
+use kube::core::ApiResource;
+use queue_proxy::Clock;
+
+use super::discovery::Discovered;
+use super::route_calls::RouteCalls;
+use super::scale::{self, ScaleObject, Zero};
+use super::shared::Shared;
+use super::told::{ObjectRef, Teller};
+use super::view::View;
+use super::writes::{Urgency, WriteError, Writes};
+
+pub use super::shared::Reach;
+
+/// What a platform is made of.
+#[derive(Clone, Debug)]
+pub struct KubernetesParts {
+    /// How it reads and writes.
+    pub writes: Writes,
+    /// What the cluster serves.
+    pub discovered: Arc<Discovered>,
+    /// Our own namespace, where the ConfigMaps are.
+    pub namespace: String,
+    /// What time it is, since 1970: [`Clock::wall`].
+    pub clock: Clock,
+    /// Who turns routes.
+    pub routes: RouteCalls,
+    /// Who hears what is wrong or odd.
+    pub teller: Teller,
+}
+
+/// Plain workloads with the label `rouse.dev/scale`, and their pods with the label `rouse.dev/inject`.
+#[derive(Debug)]
+pub struct KubernetesPlatform {
+    parts: KubernetesParts,
+    shared: Arc<Shared>,
+}
+
+impl KubernetesPlatform {
+    /// The platform of `parts`; it watches and writes nothing before [`Platform::events`] is polled.
+    pub fn new(parts: KubernetesParts) -> Arc<KubernetesPlatform> {
+        Arc::new(KubernetesPlatform { parts, shared: Arc::default() })
+    }
+
+    /// How clients reach the workload now; with no Service, [`Reach::default`]. May be said before the workload is known.
+    pub fn set_reach(&self, id: &WorkloadId, reach: Reach) {
+        self.shared.set_reach(id, reach);
+    }
+
+    /// The workload as events name it, if there is such a one.
+    pub fn reference(&self, id: &WorkloadId) -> Option<ObjectRef> {
+        self.shared.reference(id)
+    }
+
+    /// Patches the scale subresource from `old` to `pods`.
+    async fn write(&self, kind: &ApiResource, id: &WorkloadId, old: u32, pods: u32) -> Result<Wrote, WriteError> {
+        let urgency = if old == 0 { Urgency::Wake } else { Urgency::Scale };
+        let mut zero = Zero::Absent;
+        loop {
+            let patch = scale::patch(old, pods, zero);
+            let request = scale::request(kind, id.namespace(), id.name(), &patch).map_err(kube::Error::HttpError)?;
+            let error = match self.parts.writes.send::<ScaleObject>(urgency, "scale", request).await {
+                Ok(written) => return Ok(Wrote::It(written.metadata.version())),
+                Err(error) => error,
+            };
+            match error.code() {
+                Some(404) => return Ok(Wrote::Nowhere),
+                // The test failed: it is not what we thought.
+                Some(409 | 422) => {}
+                _ => return Err(error),
+            }
+            let request = scale::get(kind, id.namespace(), id.name()).map_err(kube::Error::HttpError)?;
+            let found: ScaleObject = self.parts.writes.client().request(request).await?;
+            let version = found.metadata.version();
+            match found.replicas() {
+                is if is == pods => return Ok(Wrote::It(version)),
+                is if is != old => return Ok(Wrote::Found(is, version)),
+                0 if zero == Zero::Absent => zero = Zero::Shown,
+                // It is what we thought: something else is wrong with the patch.
+                _ => return Err(error),
+            }
+        }
+    }
+}
+
+/// What became of a patch.
+enum Wrote {
+    /// The object has what was asked for, in this version.
+    It(Option<u64>),
+    /// Somebody else asked for so many meanwhile.
+    Found(u32, Option<u64>),
+    /// There is no such object.
+    Nowhere,
+}
+
+impl Platform for KubernetesPlatform {
+    fn events(&self) -> impl Stream<Item = PlatformEvent> + Send + Unpin + 'static {
+        let view = View::new(self.parts.clone(), Arc::clone(&self.shared));
+        Box::pin(stream::unfold(view, async |mut view| Some((view.next().await, view))))
+    }
+
+    /// Nothing is written if it is so already. Somebody else's change stands: [`PlatformError::Changed`].
+    async fn scale(&self, workload: &WorkloadId, pods: u32) -> Result<(), PlatformError> {
+        let Some((kind, old)) = self.shared.begin(workload, pods)? else { return Ok(()) };
+        let wrote = self.write(&kind, workload, old, pods).await;
+        let now = self.parts.clock.now();
+        match wrote {
+            Ok(Wrote::It(version)) => {
+                self.shared.end(workload, |scale| scale.wrote(version, now));
+                Ok(())
+            }
+            Ok(Wrote::Found(found, version)) => {
+                self.shared.end(workload, |scale| scale.found_changed(found, version, now));
+                Err(PlatformError::Changed(found))
+            }
+            Ok(Wrote::Nowhere) => {
+                self.shared.end(workload, |scale| scale.failed(now));
+                Err(PlatformError::UnknownWorkload(workload.clone()))
+            }
+            Err(error) => {
+                self.shared.end(workload, |scale| scale.failed(now));
+                Err(PlatformError::Refused(error.to_string()))
+            }
+        }
+    }
+
+    async fn route(&self, workload: &WorkloadId, route: Route) -> Result<(), PlatformError> {
+        self.parts.routes.route(workload, route).await
+    }
+}
