@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use config::link::Up;
+use config::link::{Reporter, Up};
 use config::{Failure, Mode, Pod, Serving, Workload, WorkloadId, bounds};
 use queue_proxy::net::Network;
 use queue_proxy::{Clock, Front};
@@ -51,6 +51,11 @@ impl Activator {
             sync: Sync::default(),
             seconds: AtomicU64::new(0),
         })
+    }
+
+    /// As whom it reports.
+    pub fn reporter(&self) -> Reporter {
+        Reporter::Activator(Arc::clone(&self.name))
     }
 
     /// Takes note of a workload that is new or changed. The gates of its pods must have been changed before, for this

@@ -154,8 +154,8 @@ impl Engine {
     pub fn up(&mut self, now: Time, frame: Up) {
         match frame {
             Up::Hello { reporter, incarnation, workload, .. } => self.hello(now, &reporter, incarnation, workload),
-            // How pods are is known from the platform; where activators listen is no matter of scale.
-            Up::State { .. } | Up::Heartbeat { .. } | Up::Door { .. } | Up::Leaving => {}
+            // How pods are is known from the platform; where activators listen is no matter of scale, nor is how it woke.
+            Up::State { .. } | Up::Heartbeat { .. } | Up::Door { .. } | Up::Leaving | Up::Woke { .. } => {}
             Up::Report { reporter, workload, report } => {
                 self.with(now, &workload, |scaled, out| scaled.report(now, &reporter, &report, out));
             }
@@ -233,6 +233,11 @@ impl Engine {
     /// `Platform::scale` to `pods` failed: it is asked again, with back-off, for what is wanted by then.
     pub fn scale_failed(&mut self, now: Time, id: &WorkloadId, pods: u32) {
         self.with(now, id, |scaled, _| scaled.scale_failed(now, pods));
+    }
+
+    /// Whether there is such a workload.
+    pub fn knows(&self, id: &WorkloadId) -> bool {
+        self.workloads.contains_key(id)
     }
 
     /// When [`Engine::advance`] next has something to do. May be too early, never too late.

@@ -309,6 +309,23 @@ pub const DOORS: usize = 20_000;
 /// How often an activator tries again to open a door whose port it could not have.
 pub const DOOR_RETRY: Duration = Duration::from_secs(5);
 
+/// How long the port of a door that nobody needs any more is not given to another workload: no node's proxy, and no
+/// client's idle connection, remembers it for as long.
+pub const DOOR_REST: Duration = Duration::from_secs(600);
+
+/// Services that are looked at, and perhaps written, at once: the apiserver answers a write in a few milliseconds, and the
+/// limit of writes is reached long before.
+pub const ROUTE_JOBS: usize = 32;
+
+/// How often it is looked whether Kubernetes leads a Service that is given back, or whether there is a pod for it.
+pub const RELEASE_LOOK: Duration = Duration::from_millis(250);
+
+/// How long a Service that is given back waits for pods of a workload that is not there any more.
+pub const RELEASE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// EndpointSlices of one Service, family and purpose: a hundred thousand endpoints.
+pub const SLICES: usize = 1_000;
+
 /// Writes to the apiserver a second in the long run (`--kube-api-qps`): a fifth of what client-go's largest users set, and
 /// enough to wake twenty workloads a second with a route and an event each.
 pub const KUBE_API_QPS: f64 = 50.0;
@@ -357,9 +374,17 @@ pub const LATENCY_MOST: Duration = Duration::from_secs(3600);
 /// from the next or less; what is longer is none of ours.
 pub const LATENCY_BUCKETS: usize = 512;
 
-/// Histograms that wait to be written to the autoscaler, while one listens: one of each of ten thousand busy workloads.
-/// The oldest go first.
+/// Histograms and wakes that wait to be written to the autoscaler, while one listens: one of each of ten thousand busy
+/// workloads. The oldest go first.
 pub const LATENCY_FRAMES: usize = 16_384;
+
+/// How long after a wake an activator waits for its first answer before it tells the autoscaler without: most apps begin
+/// one sooner, and whoever looks why a wake took long does not want to wait for it.
+pub const WAKE_ANSWERED_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long after a pod became ready an autoscaler waits for an activator to tell of the wake before it makes an event of
+/// it without: [`WAKE_ANSWERED_WITHIN`], and two of the seconds after each of which activators look.
+pub const WAKE_TOLD_WITHIN: Duration = Duration::from_secs(7);
 
 /// How long the Lease lasts by which one autoscaler decides, unless a flag says otherwise: as that of Kubernetes' own
 /// controllers.
@@ -383,6 +408,9 @@ pub const KUBE_TOLD: usize = 1_024;
 
 /// Route calls that wait to be taken up; those who call wait when there are more.
 pub const KUBE_ROUTE_CALLS: usize = 1_024;
+
+/// Workloads that are to be woken because a Service of theirs is to be given back; who is not among them is said again.
+pub const KUBE_ROUTE_WAKES: usize = 1_024;
 
 /// Objects in one page of a list: as many as client-go asks for; of ten thousand workloads one page at a time is in memory.
 pub const KUBE_PAGE: u32 = 500;
@@ -447,3 +475,56 @@ pub const KUBE_EVENT_MESSAGE: usize = 1_024;
 
 /// Characters of an object's name in the name of its event; what comes behind makes it no longer than a name may be.
 pub const KUBE_EVENT_NAME: usize = 230;
+
+/// How long the authority that signs for our own servers is good: longer than a cluster lasts.
+pub const AUTHORITY_LIFETIME: Duration = Duration::from_secs(3650 * 24 * 3600);
+
+/// How often the authority is looked for and made: who finds that another made it takes that one.
+pub const AUTHORITY_TRIES: u32 = 5;
+
+/// How long before they are made certificates are good already: clocks of a cluster's machines differ by less.
+pub const CERTIFICATE_SKEW: Duration = Duration::from_secs(3600);
+
+/// What a pod's grace period has beyond its draining: for the last answer, the end of the app and the last report.
+pub const DRAIN_LAST_MOMENTS: Duration = Duration::from_secs(5);
+
+/// How long the injector may take to answer the apiserver, which waits as long.
+pub const REVIEW_TIME: Duration = Duration::from_secs(2);
+
+/// Bytes of what the apiserver asks: no object is larger than 3 MiB.
+pub const REVIEW_BYTES: usize = 3 << 20;
+
+/// Questions of the apiserver that are read at once: each takes microseconds once it is there, and together they stay
+/// below 100 MiB.
+pub const REVIEWS_AT_ONCE: usize = 32;
+
+/// Connections to the injector: a few of each apiserver, and nobody else has a reason to call.
+pub const REVIEW_CONNECTIONS: usize = 1_024;
+
+/// How long a connection to the injector may be idle: longer than an apiserver keeps one (90 s), so that it is not closed
+/// at the moment it is used.
+pub const REVIEW_IDLE: Duration = Duration::from_secs(120);
+
+/// How long an injector that was told to end answers new connections: by then the apiserver calls another.
+pub const REVIEW_LEAVE: Duration = Duration::from_secs(5);
+
+/// How often `rouse uninstall` writes a scale anew because somebody else has written it meanwhile.
+pub const UNINSTALL_SCALE_TRIES: u32 = 5;
+
+/// Objects in one answer when `rouse install` and `uninstall` list them: kubectl's.
+pub const INSTALL_LIST_PAGE: u32 = 500;
+
+/// Longest pause before a workload that could not be marked as adopted is tried again: the right to do so may be missing for
+/// days.
+pub const KUBE_MARK_SLOWEST: Duration = Duration::from_secs(600);
+
+/// First pause before an object that could not be brought to what it should be is tried again, if nothing happens to it
+/// before; doubles up to [`KUBE_AGAIN_SLOWEST`].
+pub const KUBE_AGAIN_FIRST: Duration = Duration::from_secs(1);
+
+/// Longest pause before that: twelve requests an hour for an object that somebody has to repair.
+pub const KUBE_AGAIN_SLOWEST: Duration = Duration::from_secs(300);
+
+/// How long one object may take to be brought to what it should be, writes that wait included, before others have their
+/// turn: three times as long as the apiserver waits for a webhook.
+pub const KUBE_UPKEEP_TIME: Duration = Duration::from_secs(30);

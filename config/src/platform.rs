@@ -22,10 +22,12 @@ pub trait Platform: Send + Sync + 'static {
     fn scale(&self, workload: &WorkloadId, pods: u32) -> impl Future<Output = Result<(), PlatformError>> + Send;
 
     /// Puts the activator into the path, or takes it out. Returns when there is evidence that the route is true
-    /// everywhere.
+    /// everywhere, which may take any time. A newer call for the same workload takes the place of an older one, which then
+    /// ends.
     ///
     /// # Errors
-    /// When the platform refused or could not be reached; the caller may try again.
+    /// When the platform refused or could not be reached, or another route was asked for meanwhile; the caller may try
+    /// again.
     fn route(&self, workload: &WorkloadId, route: Route) -> impl Future<Output = Result<(), PlatformError>> + Send;
 }
 

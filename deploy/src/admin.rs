@@ -67,8 +67,8 @@ impl Admin {
 
     /// An admin port of an autoscaler.
     pub fn of_autoscaler(engine: Arc<Mutex<Engine>>, hub: Arc<Hub>, clock: Clock, metrics: PrometheusHandle) -> Admin {
-        let fronts = Watched::Linked(hub);
-        Admin { inner: Arc::new(Inner { engine, fronts, clock, metrics }), wakes: Wakes::default() }
+        let (wakes, fronts) = (hub.wakes(), Watched::Linked(hub));
+        Admin { inner: Arc::new(Inner { engine, fronts, clock, metrics }), wakes }
     }
 
     /// The same, which knows of wakes.
@@ -204,13 +204,31 @@ fn answer(status: StatusCode, kind: &'static str, text: String) -> Response<Body
 mod tests {
     use std::time::Duration;
 
-    use activator::HoldLimits;
+    use activator::{HoldLimits, Wake};
     use autoscaler::{EngineSettings, Reporters, StartAs};
     use config::link::{Reporter, Up};
     use config::{Latency, Policy, Serving, Workload};
     use metrics_exporter_prometheus::PrometheusBuilder;
 
     use super::*;
+
+    #[test]
+    fn an_autoscaler_explains_the_wakes_that_it_was_told_of() {
+        let (clock, id) = (Clock::start(), "hello".parse::<WorkloadId>().unwrap());
+        let (tick_offset, start, reporters) = (Duration::ZERO, StartAs::Zero, Reporters::Linked);
+        let mut engine = Engine::new(EngineSettings { tick_offset, start, reporters });
+        let (policy, serving, hosts) = (Policy::default(), Serving::default(), Vec::new());
+        engine.workload(clock.now(), &Workload { id: id.clone(), policy, serving, hosts }, 0);
+        let hub = Hub::new(clock, 1, Duration::ZERO);
+        let metrics = PrometheusBuilder::new().build_recorder().handle();
+        let admin = Admin::of_autoscaler(Arc::new(Mutex::new(engine)), Arc::clone(&hub), clock, metrics);
+        assert_eq!(admin.explain(&id).unwrap()["wakes"], json!([]));
+        let (held_at, released_at) = (clock.now(), clock.now() + Duration::from_millis(7));
+        let wake = Wake { workload: id.clone(), held_at, released_at, requests: 1, first_byte: Arc::default() };
+        hub.wakes().woke(&wake);
+        let phases = &admin.explain(&id).unwrap()["wakes"][0]["phases"];
+        assert_eq!(phases[0]["phase"], "handed-over");
+    }
 
     #[test]
     fn the_line_the_explanation_and_the_metrics_say_how_long_requests_took() {

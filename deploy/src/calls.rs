@@ -1,4 +1,4 @@
-//! Platform calls on their way: per workload one at a time, the newest wish next.
+//! Platform calls on their way: for each workload one to scale it at a time, the newest wish next, and the newest route.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,79 +31,177 @@ pub struct Ended {
 
 /// Calls that run, and wishes that wait for them.
 ///
-/// A workload has at most one call running, so that two never overtake each other, and at most one wish of each kind
-/// waiting, which a newer one replaces: the bound is the number of workloads.
+/// A workload has at most one call to scale it running, so that two never overtake each other, and at most one such wish
+/// waiting, which a newer one replaces. A route takes as long as there is no evidence of it, so it keeps nothing waiting: a
+/// newer one is called at once, by which the platform ends an older one, of which nothing is heard any more. The bound is
+/// the number of workloads.
 #[derive(Debug)]
 pub struct Calls<P> {
     platform: Arc<P>,
-    running: JoinSet<Ended>,
-    waiting: HashMap<WorkloadId, Wishes>,
+    running: JoinSet<(Ended, u64)>,
+    scaling: HashMap<WorkloadId, Scaling>,
+    /// The newest route of each workload that is on its way, by number.
+    routing: HashMap<WorkloadId, u64>,
+    next: u64,
 }
 
-/// The wishes of a workload whose call runs.
-#[derive(Debug, Default)]
-struct Wishes {
-    route: Option<Route>,
-    scale: Option<u32>,
-    /// The call that runs is to scale to this.
-    scaling: Option<u32>,
-}
-
-impl Wishes {
-    /// The route goes first: a scale to zero must find the activator in the path.
-    fn next(&mut self) -> Option<Call> {
-        self.route.take().map(Call::Route).or_else(|| self.scale.take().map(Call::Scale))
-    }
+/// A workload that is being scaled.
+#[derive(Clone, Copy, Debug)]
+struct Scaling {
+    to: u32,
+    /// What it is to be scaled to after that.
+    then: Option<u32>,
 }
 
 impl<P: Platform> Calls<P> {
     /// No calls yet.
     pub fn new(platform: Arc<P>) -> Calls<P> {
-        Calls { platform, running: JoinSet::new(), waiting: HashMap::new() }
+        let (running, scaling, routing) = (JoinSet::new(), HashMap::new(), HashMap::new());
+        Calls { platform, running, scaling, routing, next: 0 }
     }
 
-    /// Makes `call`, now or as soon as the call that runs for `workload` has ended.
+    /// Makes `call`, now or, if the workload is being scaled and is to be scaled otherwise, as soon as that has ended.
     pub fn make(&mut self, workload: WorkloadId, call: Call) {
-        if let Some(wishes) = self.waiting.get_mut(&workload) {
-            match call {
-                Call::Scale(pods) => wishes.scale = Some(pods),
-                Call::Route(route) => wishes.route = Some(route),
+        match call {
+            Call::Scale(pods) => {
+                if let Some(scaling) = self.scaling.get_mut(&workload) {
+                    scaling.then = Some(pods);
+                    return;
+                }
+                self.scaling.insert(workload.clone(), Scaling { to: pods, then: None });
             }
-            return;
+            Call::Route(_) => drop(self.routing.insert(workload.clone(), self.next)),
         }
-        self.waiting.insert(workload.clone(), Wishes::default());
         self.start(workload, call);
     }
 
     /// How many pods the platform is being asked for, if a call is on its way.
     pub fn scaling(&self, workload: &WorkloadId) -> Option<u32> {
-        self.waiting.get(workload).and_then(|wishes| wishes.scale.or(wishes.scaling))
+        self.scaling.get(workload).map(|scaling| scaling.then.unwrap_or(scaling.to))
     }
 
     /// The next call to end. Pends while none runs. Cancel-safe.
     pub async fn ended(&mut self) -> Ended {
-        let ended = match self.running.join_next().await {
-            Some(ended) => ended.expect("platform calls do not panic and are not aborted"),
-            None => std::future::pending().await,
-        };
-        match self.waiting.get_mut(&ended.workload).and_then(Wishes::next) {
-            Some(next) => self.start(ended.workload.clone(), next),
-            None => drop(self.waiting.remove(&ended.workload)),
+        loop {
+            let (ended, number) = match self.running.join_next().await {
+                Some(ended) => ended.expect("platform calls do not panic and are not aborted"),
+                None => std::future::pending().await,
+            };
+            let is_newest = match ended.call {
+                Call::Scale(_) => {
+                    self.scale_next(&ended.workload);
+                    true
+                }
+                Call::Route(_) => {
+                    let is_newest = self.routing.get(&ended.workload) == Some(&number);
+                    if is_newest {
+                        self.routing.remove(&ended.workload);
+                    }
+                    is_newest
+                }
+            };
+            if is_newest {
+                return ended;
+            }
         }
-        ended
+    }
+
+    fn scale_next(&mut self, workload: &WorkloadId) {
+        if let Some(pods) = self.scaling.remove(workload).and_then(|scaling| scaling.then) {
+            self.make(workload.clone(), Call::Scale(pods));
+        }
     }
 
     fn start(&mut self, workload: WorkloadId, call: Call) {
-        if let Some(wishes) = self.waiting.get_mut(&workload) {
-            wishes.scaling = if let Call::Scale(pods) = call { Some(pods) } else { None };
-        }
-        let platform = Arc::clone(&self.platform);
+        let (platform, number) = (Arc::clone(&self.platform), self.next);
+        self.next += 1;
         self.running.spawn(async move {
             let result = match call {
                 Call::Scale(pods) => platform.scale(&workload, pods).await,
                 Call::Route(route) => platform.route(&workload, route).await,
             };
-            Ended { workload, call, result, at: Instant::now() }
+            (Ended { workload, call, result, at: Instant::now() }, number)
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use config::PlatformEvent;
+    use futures_core::Stream;
+    use futures_util::FutureExt;
+    use parking_lot::Mutex;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    /// Ends no call before it is told to.
+    #[derive(Default)]
+    struct Slow {
+        begun: Mutex<Vec<Call>>,
+        /// For calls to scale, and for those to the activator and to the pods.
+        goes: [Notify; 3],
+    }
+
+    impl Slow {
+        async fn call(&self, call: Call, goes: usize) -> Result<(), PlatformError> {
+            self.begun.lock().push(call);
+            self.goes[goes].notified().await;
+            Ok(())
+        }
+    }
+
+    impl Platform for Slow {
+        fn events(&self) -> impl Stream<Item = PlatformEvent> + Send + Unpin + 'static {
+            futures_util::stream::pending()
+        }
+
+        async fn scale(&self, _: &WorkloadId, pods: u32) -> Result<(), PlatformError> {
+            self.call(Call::Scale(pods), 0).await
+        }
+
+        async fn route(&self, _: &WorkloadId, route: Route) -> Result<(), PlatformError> {
+            self.call(Call::Route(route), 1 + usize::from(route == Route::Pods)).await
+        }
+    }
+
+    async fn settle() {
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn one_scale_at_a_time_and_then_the_newest_however_long_a_route_takes() {
+        let platform: Arc<Slow> = Arc::default();
+        let (mut calls, id): (_, WorkloadId) = (Calls::new(Arc::clone(&platform)), "hello".parse().unwrap());
+        let wishes = [Call::Route(Route::Activator), Call::Scale(1), Call::Scale(2), Call::Scale(3)];
+        wishes.into_iter().for_each(|call| calls.make(id.clone(), call));
+        settle().await;
+        assert_eq!(*platform.begun.lock(), [Call::Route(Route::Activator), Call::Scale(1)]);
+        assert_eq!(calls.scaling(&id), Some(3));
+        platform.goes[0].notify_one();
+        assert_eq!(calls.ended().await.call, Call::Scale(1));
+        settle().await;
+        assert_eq!((platform.begun.lock().last(), calls.scaling(&id)), (Some(&Call::Scale(3)), Some(3)));
+        platform.goes[0].notify_one();
+        assert_eq!(calls.ended().await.call, Call::Scale(3));
+        assert_eq!(calls.scaling(&id), None);
+    }
+
+    #[tokio::test]
+    async fn of_routes_the_newest_is_heard_of_and_no_other() {
+        let platform: Arc<Slow> = Arc::default();
+        let (mut calls, id): (_, WorkloadId) = (Calls::new(Arc::clone(&platform)), "hello".parse().unwrap());
+        for route in [Route::Activator, Route::Pods] {
+            calls.make(id.clone(), Call::Route(route));
+        }
+        settle().await;
+        assert_eq!(*platform.begun.lock(), [Call::Route(Route::Activator), Call::Route(Route::Pods)]);
+        platform.goes[1].notify_one();
+        settle().await;
+        assert!(calls.ended().now_or_never().is_none(), "an older one ended");
+        platform.goes[2].notify_one();
+        assert_eq!(calls.ended().await.call, Call::Route(Route::Pods));
     }
 }

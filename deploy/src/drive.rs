@@ -70,6 +70,7 @@ impl<P: Platform, F: Fronts> Driver<P, F> {
             let now = self.clock.now();
             self.turn(now, turn, &mut heard, &calls);
             self.act(now, &mut calls);
+            self.narrator.pass(now);
         }
     }
 
@@ -89,6 +90,8 @@ impl<P: Platform, F: Fronts> Driver<P, F> {
         for heard in heard.drain(..) {
             match heard {
                 Heard::Up(frame) => engine.up(now, frame),
+                Heard::Woke(wake) if engine.knows(&wake.workload) => self.narrator.woke(&wake),
+                Heard::Woke(_) => {}
                 // As it is now: one that is back may have been heard before this.
                 Heard::Lost(reporter) if self.fronts.is_linked(&reporter) => {}
                 Heard::Lost(reporter) => engine.lost(now, &reporter),
@@ -106,7 +109,7 @@ impl<P: Platform, F: Fronts> Driver<P, F> {
     fn tell(&mut self, now: Time, pod: &Pod) {
         self.narrator.pod(pod, now);
         // A pod that became ready may have ended a wake: the activator handed over before this came.
-        for wake in self.fronts.wakes() {
+        for wake in self.fronts.take_wakes() {
             self.narrator.woke(&wake);
         }
     }

@@ -7,7 +7,7 @@ mod latency;
 use activator::Snapshot;
 use anyhow::Context;
 use autoscaler::Status;
-use config::WorkloadId;
+use config::{Time, WorkloadId};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
@@ -43,6 +43,16 @@ pub const LINKS_REFUSED: &str = "rouse_links_refused_total";
 /// Spans that no collector took.
 pub const SPANS_DROPPED: &str = "rouse_spans_dropped_total";
 
+/// Pods that the injector was asked about, by what became of them.
+const INJECTIONS: &str = "rouse_injections_total";
+/// Keys put back into selectors of Services.
+const SELECTORS_KEPT: &str = "rouse_selectors_kept_total";
+/// Bodies that were no admission reviews.
+const NO_REVIEWS: &str = "rouse_no_reviews_total";
+/// Connections that were given up because our certificate is not trusted.
+const NOT_TRUSTED: &str = "rouse_webhook_not_trusted_total";
+/// When the certificate that was made last is good no more.
+const CERTIFICATE_ENDS: &str = "rouse_certificate_ends_seconds";
 /// Writes to the apiserver.
 const KUBE_WRITES: &str = "rouse_kube_writes_total";
 /// Errors of watches of the apiserver.
@@ -115,6 +125,14 @@ fn describe() {
     describe_counter!(KUBE_WATCH_ERRORS, "Errors of watches of the apiserver");
     describe_counter!(KUBE_PROBLEMS, "Times that something was found wrong or odd with an object of the cluster");
     describe_counter!(KUBE_TOLD_DROPPED, "Things told of objects that never became events");
+    describe_counter!(INJECTIONS, "Pods that were about to be created and got a queue-proxy, or why not");
+    describe_counter!(SELECTORS_KEPT, "Times that Rouse's key was put back into the selector of a Service");
+    describe_counter!(NO_REVIEWS, "Requests to the webhook that were no admission reviews");
+    describe_counter!(
+        NOT_TRUSTED,
+        "Connections given up by an apiserver that does not trust the webhook's certificate"
+    );
+    describe_gauge!(CERTIFICATE_ENDS, "When the certificate of our port is good no more, in seconds since 1970");
     describe_counter!(EDITS, "Edits of the manifests, applied as a whole or refused as a whole");
     describe_counter!(DECISIONS, "Decisions for another number of pods, by the rule that decided");
     describe_histogram!(WAKE_SECONDS, "From the first held request to its hand-over to a pod");
@@ -160,6 +178,31 @@ pub fn kube_problem(reason: &'static str) {
 /// Something told of an object did not become an event: there was too much.
 pub fn kube_told_dropped() {
     counter!(KUBE_TOLD_DROPPED).increment(1);
+}
+
+/// A pod was `injected`, left `unchanged`, or `refused`.
+pub(crate) fn injection(result: &'static str) {
+    counter!(INJECTIONS, "result" => result).increment(1);
+}
+
+/// A key was put back into the selector of a Service.
+pub(crate) fn selector_kept() {
+    counter!(SELECTORS_KEPT).increment(1);
+}
+
+/// Somebody sent the webhook something else than an admission review.
+pub(crate) fn no_review() {
+    counter!(NO_REVIEWS).increment(1);
+}
+
+/// The apiserver gave up a connection because of our certificate.
+pub(crate) fn not_trusted() {
+    counter!(NOT_TRUSTED).increment(1);
+}
+
+/// A certificate was made that is good until `ends`, as the wall clock counts.
+pub(crate) fn certificate_made(ends: Time) {
+    gauge!(CERTIFICATE_ENDS).set(ends.as_secs_f64());
 }
 
 /// Manifests were edited.

@@ -33,7 +33,7 @@ pub trait Fronts: Send + Sync + 'static {
     fn leave(&self, id: &WorkloadId);
 
     /// Wakes since the last call.
-    fn wakes(&self) -> Vec<Wake>;
+    fn take_wakes(&self) -> Vec<Wake>;
 }
 
 /// One process: the platform tells the activator of pods itself, without a queue in between, because that is on the way
@@ -71,7 +71,7 @@ impl Fronts for Activator {
     /// Clients reach pods through the gateway only.
     fn leave(&self, _id: &WorkloadId) {}
 
-    fn wakes(&self) -> Vec<Wake> {
+    fn take_wakes(&self) -> Vec<Wake> {
         self.take_wakes()
     }
 }

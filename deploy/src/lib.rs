@@ -12,6 +12,8 @@ pub mod flag;
 mod fleet;
 pub mod fronts;
 pub mod gathered;
+pub mod inject;
+pub mod install;
 pub mod kubernetes;
 pub mod link;
 pub mod listed;

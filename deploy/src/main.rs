@@ -10,15 +10,19 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use config::WorkloadId;
+use config::{WorkloadId, bounds};
 use deploy::activate::{self, ActivatorOptions};
 use deploy::ask::{self, Instance, Output};
-use deploy::autoscale::{self, AutoscalerOptions, IdentityFlag, PlatformFlag};
+use deploy::autoscale::{self, AutoscalerOptions, ClusterOptions, IdentityFlag, PlatformFlag};
+use deploy::install::{self, InstallFlags, ManifestsFlags, UninstallFlags};
+use deploy::kubernetes::discovery::KindName;
+use deploy::kubernetes::lease::LeaseTimes;
+use deploy::kubernetes::names;
 use deploy::log::{self, LogFormat};
 use deploy::process::RunError;
 use deploy::run::{self, RunOptions};
 use deploy::spans::Endpoint;
-use deploy::{files, flag, pod, sample};
+use deploy::{files, flag, inject, pod, sample};
 
 /// Gives freed memory back, unlike the system's allocator: after a burst of requests Rouse is small again.
 #[global_allocator]
@@ -58,6 +62,8 @@ enum Command {
     Autoscaler(Autoscaler),
     /// Hold and balance requests, as the autoscaler says
     Activator(ActivatorFlags),
+    /// Give pods on Kubernetes their queue-proxies
+    Injector(inject::Options),
     /// Say everything that is wrong with manifests, and run nothing
     Check {
         /// Manifest files (YAML); together they are one set
@@ -76,6 +82,12 @@ enum Command {
         #[command(flatten)]
         ask: Ask,
     },
+    /// Print everything that Rouse consists of on Kubernetes, as YAML
+    Manifests(ManifestsFlags),
+    /// Install Rouse on Kubernetes, or bring it to this version
+    Install(InstallFlags),
+    /// Give all workloads back to Kubernetes, and remove Rouse
+    Uninstall(UninstallFlags),
     /// A small app to try things with
     Sample(sample::Options),
     /// What each pod on one machine runs under (`rouse run` starts it)
@@ -92,7 +104,7 @@ struct PodOnly {
 
 #[derive(clap::Args)]
 struct Autoscaler {
-    /// Where pods live: static:FILE, where FILE lists workloads and pods
+    /// Where pods live: kubernetes, or static:FILE, where FILE lists workloads and pods
     #[arg(long)]
     platform: PlatformFlag,
     /// Where the pods that are wanted are written, as JSON
@@ -116,9 +128,63 @@ struct Autoscaler {
     /// How long after its start nothing is taken for gone that has not spoken yet
     #[arg(long, default_value = "10s", value_parser = flag::duration)]
     sync_after: Duration,
+    #[command(flatten)]
+    cluster: ClusterFlags,
     /// How log lines are written
     #[arg(long, default_value = "text")]
     log_format: LogFormat,
+}
+
+/// What matters with `--platform kubernetes` only.
+#[derive(clap::Args)]
+struct ClusterFlags {
+    /// The namespace where Rouse is installed
+    #[arg(long, env = "NAMESPACE", default_value = names::NAMESPACE)]
+    namespace: String,
+    /// The name of this process among autoscalers: its pod's
+    #[arg(long, env = "POD_NAME", default_value = names::AUTOSCALER)]
+    pod_name: String,
+    /// The address of its pod, to which the Service rouse-autoscaler leads while this one decides
+    #[arg(long, env = "POD_IP")]
+    pod_ip: Option<IpAddr>,
+    /// A kind with a scale subresource to scale besides Deployments and StatefulSets: rollouts.argoproj.io
+    #[arg(long = "kind", value_name = "KIND.GROUP")]
+    kinds: Vec<KindName>,
+    /// Serve Knative's Service objects, if their definition on the cluster is ours
+    #[arg(long)]
+    knative_services: bool,
+    /// How long the Lease lasts by which one autoscaler decides
+    #[arg(long, default_value = "15s")]
+    lease_duration: LeaseTimes,
+    /// Writes to the apiserver a second in the long run
+    #[arg(long, default_value_t = bounds::KUBE_API_QPS)]
+    kube_api_qps: f64,
+    /// Writes to the apiserver at once
+    #[arg(long, default_value_t = bounds::KUBE_API_BURST)]
+    kube_api_burst: u32,
+    /// How long no pod may have seen a request past the activators until it is believed that there are no more
+    #[arg(long, default_value = "5s", value_parser = flag::duration)]
+    route_settle: Duration,
+    /// How long the certificate is good for that the cluster's authority signs for the port for Links
+    #[arg(long, default_value = "720h", value_parser = flag::duration)]
+    certificate_lifetime: Duration,
+}
+
+impl From<ClusterFlags> for ClusterOptions {
+    fn from(flags: ClusterFlags) -> ClusterOptions {
+        ClusterOptions {
+            namespace: flags.namespace,
+            pod_name: flags.pod_name,
+            pod_ip: flags.pod_ip,
+            kinds: flags.kinds,
+            knative_services: flags.knative_services,
+            lease: flags.lease_duration,
+            qps: flags.kube_api_qps,
+            burst: flags.kube_api_burst,
+            route_settle: flags.route_settle,
+            certificate_lifetime: flags.certificate_lifetime,
+        }
+    }
 }
 
 #[derive(clap::Args)]
@@ -189,9 +255,13 @@ fn main() -> ExitCode {
         }
         Command::Autoscaler(flags) => ended(autoscale(flags)),
         Command::Activator(flags) => ended(activate(flags)),
+        Command::Injector(options) => ended(inject::run(&options)),
         Command::Check { files } => check(&files),
         Command::Status { ask } => print(block_on(ask::status(&ask.instance(), ask.output))),
         Command::Explain { workload, ask } => print(block_on(ask::explain(&ask.instance(), &workload, ask.output))),
+        Command::Manifests(flags) => print(install::yaml(&install::manifests(&flags.settings())).map_err(Into::into)),
+        Command::Install(flags) => told(block_on(enter(&flags))),
+        Command::Uninstall(flags) => told(block_on(leave(&flags))),
         Command::Sample(options) => sample::run(options),
         Command::Pod(options) => pod::run(&options),
     }
@@ -199,15 +269,31 @@ fn main() -> ExitCode {
 
 fn autoscale(flags: Autoscaler) -> Result<(), RunError> {
     log::start(flags.log_format);
-    let Autoscaler { platform, wishes, listen, admin, link_cert, link_key, reporter_identity, sync_after, .. } = flags;
-    let tls = link_cert.zip(link_key);
-    autoscale::run(&AutoscalerOptions { platform, wishes, listen, admin, tls, reporter_identity, sync_after })
+    let Autoscaler { platform, wishes, listen, admin, link_cert, link_key, .. } = flags;
+    let (tls, cluster) = (link_cert.zip(link_key), flags.cluster.into());
+    let (reporter_identity, sync_after) = (flags.reporter_identity, flags.sync_after);
+    autoscale::run(&AutoscalerOptions { platform, wishes, listen, admin, tls, reporter_identity, cluster, sync_after })
 }
 
 fn activate(flags: ActivatorFlags) -> Result<(), RunError> {
     log::start(flags.log_format);
     let ActivatorFlags { autoscaler, listen, admin, pod_ip, name, link_ca, link_token, drain_quiet, .. } = flags;
     activate::run(&ActivatorOptions { autoscaler, listen, admin, pod_ip, name, link_ca, link_token, drain_quiet })
+}
+
+async fn enter(flags: &InstallFlags) -> anyhow::Result<()> {
+    let client = install::connect(flags.target.context.as_deref()).await?;
+    install::install(client, flags.settings(), flags.target.how, &mut |line| println!("{line}")).await
+}
+
+async fn leave(flags: &UninstallFlags) -> anyhow::Result<()> {
+    let client = install::connect(flags.target.context.as_deref()).await?;
+    let UninstallFlags { namespace, target, leaving } = flags;
+    install::uninstall(client, namespace, *leaving, target.how, &mut |line| println!("{line}")).await
+}
+
+fn told(done: anyhow::Result<()>) -> ExitCode {
+    ended(done.map_err(RunError::Failed))
 }
 
 fn ended(ended: Result<(), RunError>) -> ExitCode {

@@ -1,9 +1,10 @@
 //! Tells people what happened: one line an event, and a counter for each kind.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
 
 use activator::Wake;
-use config::{Failure, Pod, PodId, PodState, Reason, Time, WorkloadId};
+use config::{Failure, Pod, PodId, PodState, Reason, Time, WorkloadId, bounds};
 use metrics::counter;
 use tracing::{info, warn};
 
@@ -22,6 +23,9 @@ pub struct Narrator {
     to_zero: HashSet<WorkloadId>,
     /// Workloads that are being woken, and since when; while somebody is told of it.
     waking: HashMap<WorkloadId, Time>,
+    /// Of those that were since, how long it took, and until when it waits for an activator to tell more of it: bounded by
+    /// the pods that become ready in that time.
+    awake: VecDeque<(Time, WorkloadId, Duration)>,
     wakes: Wakes,
     spans: Spans,
     teller: Teller,
@@ -79,6 +83,7 @@ impl Narrator {
     pub fn workload_gone(&mut self, workload: &WorkloadId) {
         self.to_zero.remove(workload);
         self.waking.remove(workload);
+        self.awake.retain(|(_, of, _)| of != workload);
         self.wakes.workload_gone(workload);
         exposition::workload_gone(workload);
     }
@@ -95,8 +100,8 @@ impl Narrator {
             }
             PodState::Ready => {
                 if let Some(since) = self.waking.remove(&pod.workload) {
-                    let took = now.since(since).as_millis();
-                    self.teller.news(&pod.workload, "Woke", format!("woke: a pod was ready after {took} ms"));
+                    let until = now + bounds::WAKE_TOLD_WITHIN;
+                    self.awake.push_back((until, pod.workload.clone(), now.since(since)));
                 }
                 tracing::debug!("{name}: pod {} ready after {} ms", pod.id, now.since(pod.created).as_millis());
             }
@@ -133,7 +138,20 @@ impl Narrator {
             .map(|(phase, from, to)| format!("{} {:.1}", phase.word(), to.since(from).as_secs_f64() * 1e3))
             .collect();
         let (name, took) = (short(&wake.workload), took.as_secs_f64() * 1e3);
-        info!("{name}: woke in {took:.0} ms ({}){meanwhile}", phases.join(", "));
+        let told = format!("woke in {took:.0} ms ({}){meanwhile}", phases.join(", "));
+        info!("{name}: {told}");
+        let awake = self.awake.iter().position(|(_, workload, _)| *workload == wake.workload);
+        if awake.and_then(|at| self.awake.remove(at)).is_some() || self.waking.remove(&wake.workload).is_some() {
+            self.teller.news(&wake.workload, "Woke", told);
+        }
+    }
+
+    /// Time passes: of wakes of which no activator has told, what is known is told.
+    pub fn pass(&mut self, now: Time) {
+        while let Some((_, workload, took)) = self.awake.pop_front_if(|(until, ..)| *until <= now) {
+            let told = format!("woke: a pod was ready after {} ms", took.as_millis());
+            self.teller.news(&workload, "Woke", told);
+        }
     }
 
     /// The workload cannot have a ready pod, or can again.
@@ -158,5 +176,57 @@ impl Narrator {
         let told = format!("the platform refused: {error}; asked again soon");
         warn!("{}: {told}", short(workload));
         self.teller.warn(workload, "Refused", told);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::mpsc::Receiver;
+
+    use super::*;
+    use crate::kubernetes::told::Told;
+
+    fn hello() -> WorkloadId {
+        "hello".parse().unwrap()
+    }
+
+    /// One that saw a pod become ready four seconds after it was wanted.
+    fn awake() -> (Narrator, Receiver<Told>) {
+        let (teller, mut told) = Teller::channel();
+        let mut narrator = Narrator::default().with_teller(teller);
+        let why = Reason { rule: "stable-window", pods: 1, because: "1 waits".to_owned() };
+        narrator.scaled(&hello(), 0, 1, &why, Time::from_secs_f64(10.0));
+        let (id, address, state) = (PodId::new("a"), ([127, 0, 0, 1], 1).into(), PodState::Ready);
+        let pod = Pod { id, workload: hello(), address, state, has_queue_proxy: true, created: Time::ZERO };
+        narrator.pod(&pod, Time::from_secs_f64(14.0));
+        assert_eq!(told.try_recv().unwrap().reason, "Scaled");
+        (narrator, told)
+    }
+
+    #[test]
+    fn that_a_workload_woke_is_told_with_its_phases_if_an_activator_tells_them() {
+        let (mut narrator, mut told) = awake();
+        narrator.pass(Time::from_secs_f64(20.9));
+        assert!(told.try_recv().is_err());
+        let [held_at, released_at] = [9.9, 14.1].map(Time::from_secs_f64);
+        let wake = Wake { workload: hello(), held_at, released_at, requests: 2, first_byte: Arc::default() };
+        narrator.woke(&wake);
+        narrator.woke(&wake); // of another activator
+        narrator.pass(Time::from_secs_f64(30.0));
+        let Told { reason, message, .. } = told.try_recv().unwrap();
+        let whole = "woke in 4200 ms (decided 100.0, handed-over 4100.0), 2 requests waited";
+        assert_eq!((reason, message.as_str()), ("Woke", whole));
+        assert!(told.try_recv().is_err(), "once");
+    }
+
+    #[test]
+    fn that_a_workload_woke_is_told_also_if_no_activator_tells_of_it() {
+        let (mut narrator, mut told) = awake();
+        narrator.pass(Time::from_secs_f64(21.0));
+        assert_eq!(told.try_recv().unwrap().message, "woke: a pod was ready after 4000 ms");
+        narrator.pass(Time::from_secs_f64(30.0));
+        assert!(told.try_recv().is_err(), "once");
     }
 }

@@ -32,7 +32,7 @@ impl Handler for Admin {
             // The app's preStop hook: the app is told to end only when this answers.
             "/wait-for-drain" => {
                 self.drain.begin(Cause::Hook);
-                self.drain.done().await;
+                self.drain.app_may_end().await;
                 Response::new(Body::full("drained"))
             }
             "/healthz" => Response::new(Body::full("ok")),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::bounds;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, SetOnce};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{Connections, Front};
@@ -19,6 +19,8 @@ pub struct Drain {
     quiet: Duration,
     started: parking_lot::Mutex<Option<Started>>,
     changed: Notify,
+    /// [`Drain::finish`] has ended: no request can come any more.
+    finished: SetOnce<()>,
 }
 
 /// What began a drain.
@@ -40,7 +42,7 @@ impl Drain {
     /// A drain that has not begun, of a pod's `front` and its `connections`.
     pub fn new(front: Arc<Front>, connections: Connections, quiet: Duration) -> Arc<Drain> {
         let (started, changed) = (parking_lot::Mutex::new(None), Notify::new());
-        Arc::new(Drain { front, connections, quiet, started, changed })
+        Arc::new(Drain { front, connections, quiet, started, changed, finished: SetOnce::new() })
     }
 
     /// Begins to drain, if it has not begun yet.
@@ -95,12 +97,23 @@ impl Drain {
         }
     }
 
+    /// Waits until the app may end: the pod is drained and, if it is to end as well, nobody can reach it any more.
+    /// Cancel-safe.
+    pub async fn app_may_end(&self) {
+        self.done().await;
+        let ends = self.started.lock().is_some_and(|started| started.cause == Cause::Signal);
+        if ends {
+            self.finished.wait().await;
+        }
+    }
+
     /// Waits until the pod is drained, closes its connections, and waits for what came in at the last moment: a tunnel
     /// outlives its connection. Cancel-safe.
     pub async fn finish(&self) {
         self.done().await;
         self.connections.stop().await;
         self.front.gate().empty().await;
+        self.finished.set(()).ok(); // whoever waits needs to hear it once
     }
 
     /// Until when someone may come who does not know yet that the pod is going. Activators hear of it soon, and what they

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -61,11 +61,21 @@ impl Network {
 /// Connections that wait to be accepted on one listener: those of a burst, not the 128 that are usual.
 const BACKLOG: u32 = 4096;
 
-/// Listens at `address` over TCP; also right after another process did.
+/// Listens at `address` over TCP; also right after another process did. `[::]` is every address of the machine, of both
+/// families; of the one that it has, where IPv6 is missing.
 ///
 /// # Errors
 /// What the operating system says.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    match listen_at(address) {
+        Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && error.kind() != io::ErrorKind::AddrInUse => {
+            listen_at(SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())))
+        }
+        listening => listening,
+    }
+}
+
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
@@ -205,5 +215,21 @@ impl AsyncWrite for Stream {
             Stream::Tcp(tcp) => Pin::new(&mut tcp.write).poll_shutdown(cx),
             Stream::Memory(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_address_is_of_both_families_where_there_are_both() {
+        let listener = listen(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (connected, accepted) =
+            tokio::join!(Network::Tcp.connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))), listener.accept());
+        assert!(connected.is_ok() && accepted.is_ok());
+        let again = listen(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)));
+        assert_eq!(again.err().map(|error| error.kind()), Some(io::ErrorKind::AddrInUse));
     }
 }

@@ -19,9 +19,9 @@
 //! | `ROUSE_UPGRADES` | what the app may be asked to change to beside `websocket`: `spdy/3.1, tcp` | nothing |
 //! | `ROUSE_DRAIN_QUIET` | seconds that a draining pod serves on after the last new client | 10 |
 //! | `ROUSE_AUTOSCALER` | `host:port` of the autoscaler that is told of the pod's load | none: nobody is |
-//! | `ROUSE_WORKLOAD` | the pod's workload, `NAMESPACE/KIND/NAME` | required with an autoscaler; with a token, it says |
+//! | `ROUSE_WORKLOAD` | the pod's workload, `NAMESPACE/KIND/NAME` | required with an autoscaler; in a cluster, it says |
 //! | `ROUSE_POD` | the pod's name, for the autoscaler | `SERVING_POD` |
-//! | `ROUSE_POD_UID` | not used here: for `ROUSE_POD=$(SERVING_POD).$(ROUSE_POD_UID)` | |
+//! | `ROUSE_POD_UID` | in a cluster, for `ROUSE_POD=$(SERVING_POD).$(ROUSE_POD_UID)` | |
 //! | `ROUSE_POD_ADDRESS` | `IP` or `IP:PORT` where others reach this queue-proxy | where it listens |
 //! | `ROUSE_LINK_CA` | file of the authorities (PEM) that sign for the autoscaler; with it the Link is TLS | none: plain |
 //! | `ROUSE_LINK_CA_PEM` | those authorities themselves, in place of their file | |
@@ -212,10 +212,20 @@ impl Reader {
             "ROUSE_LINK_CA_PEM",
             "ROUSE_LINK_TOKEN",
         ];
-        let unknown =
-            self.variables.keys().filter(|name| name.starts_with("ROUSE_") && !KNOWN.contains(&name.as_str()));
+        let ours =
+            |name: &String| name.starts_with("ROUSE_") && !is_service_link(name) && !KNOWN.contains(&name.as_str());
+        let unknown = self.variables.keys().filter(|name| ours(name));
         self.problems.extend(unknown.map(|name| format!("{name}: unknown")));
     }
+}
+
+/// Whether Kubernetes says by it where a Service of the pod's namespace is, whose name begins with `rouse-`.
+fn is_service_link(name: &str) -> bool {
+    // Ours that end so are known by their names.
+    name.ends_with("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || name.contains("_PORT_")
+        || name.ends_with("_PORT")
 }
 
 #[cfg(test)]

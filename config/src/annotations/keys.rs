@@ -134,6 +134,8 @@ pub const INITIALIZED: Key = key("rouse.dev/initialized");
 pub const NUDGED: Key = key("rouse.dev/nudged");
 /// What Rouse adds to a Service's selector on Kubernetes; no pod carries it.
 pub const ROUTE: Key = key("rouse.dev/route");
+/// What `rouse uninstall` writes: that it was it who paused the workload.
+pub const LEAVING: Key = key("rouse.dev/leaving");
 
 impl Key {
     /// What `annotations` say of this key, and in which spelling.

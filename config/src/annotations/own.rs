@@ -14,7 +14,7 @@ pub enum Holder {
     Service,
 }
 
-const WORKLOAD_WORDS: [Key; 17] = [
+const WORKLOAD_WORDS: [Key; 18] = [
     keys::CONTAINER_CONCURRENCY,
     keys::TIMEOUT,
     keys::RESPONSE_START_TIMEOUT,
@@ -32,6 +32,7 @@ const WORKLOAD_WORDS: [Key; 17] = [
     keys::ORIGINAL_REPLICAS,
     keys::INITIALIZED,
     keys::NUDGED,
+    keys::LEAVING,
 ];
 
 const SERVICE_WORDS: [Key; 3] = [keys::WORKLOAD, keys::PORT, keys::ROUTE];

@@ -138,6 +138,12 @@ fn up(names: &mut Told, kind: UpKind) -> Result<Option<Up>, WireError> {
             let (reporter, workload) = names.name(said.number)?;
             return Ok(said.latency().map(|latency| Up::Latency { reporter, workload, latency }));
         }
+        UpKind::Woke(said) => {
+            let (reporter, workload) = names.name(said.number)?;
+            let [held_at, released_at] = [said.held_at, said.released_at].map(Time::from_nanos);
+            let first_byte = said.first_byte.map(Time::from_nanos);
+            Up::Woke { reporter, workload, held_at, released_at, requests: said.requests, first_byte }
+        }
     };
     Ok(Some(frame))
 }

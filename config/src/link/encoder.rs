@@ -74,6 +74,16 @@ impl Encoder {
                 let number = self.number((reporter.clone(), workload.clone()), out)?;
                 wire::UpKind::Latency(wire::Latency::of(number, latency))
             }
+            Up::Woke { reporter, workload, held_at, released_at, requests, first_byte } => {
+                let number = self.number((reporter.clone(), workload.clone()), out)?;
+                wire::UpKind::Woke(wire::Woke {
+                    number,
+                    held_at: held_at.as_nanos(),
+                    released_at: released_at.as_nanos(),
+                    requests: *requests,
+                    first_byte: first_byte.map(Time::as_nanos),
+                })
+            }
         };
         write(&wire::UpFrame { kind: Some(kind) }, out)
     }

@@ -127,6 +127,22 @@ pub enum Up {
         /// What was seen.
         latency: Latency,
     },
+    /// From an activator: requests found no ready pod, waited, and were handed to one. Said once the first answer began,
+    /// or after [`crate::bounds::WAKE_ANSWERED_WITHIN`]; as [`Up::Latency`], it is not said again.
+    Woke {
+        /// Who speaks.
+        reporter: Reporter,
+        /// Whose requests they were.
+        workload: WorkloadId,
+        /// When the first of them began to wait.
+        held_at: Time,
+        /// When the first was handed to a pod.
+        released_at: Time,
+        /// How many waited then.
+        requests: u32,
+        /// When the first answer began, if it has.
+        first_byte: Option<Time>,
+    },
 }
 
 /// From the autoscaler to a reporter.

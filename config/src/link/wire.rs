@@ -11,7 +11,7 @@ use prost::{Message, Oneof};
 /// A frame from a reporter.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct UpFrame {
-    #[prost(oneof = "UpKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "UpKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
     pub(super) kind: Option<UpKind>,
 }
 
@@ -35,6 +35,8 @@ pub(super) enum UpKind {
     Door(DoorSaid),
     #[prost(message, tag = "9")]
     Leaving(Empty),
+    #[prost(message, tag = "10")]
+    Woke(Woke),
 }
 
 /// One of `pod` and `activator` says who speaks.
@@ -167,6 +169,20 @@ pub(super) struct Histogram {
     pub(super) took: Vec<u64>,
     #[prost(uint64, repeated, tag = "2")]
     pub(super) counts: Vec<u64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct Woke {
+    #[prost(uint32, tag = "1")]
+    pub(super) number: u32,
+    #[prost(fixed64, tag = "2")]
+    pub(super) held_at: u64,
+    #[prost(fixed64, tag = "3")]
+    pub(super) released_at: u64,
+    #[prost(uint32, tag = "4")]
+    pub(super) requests: u32,
+    #[prost(fixed64, optional, tag = "5")]
+    pub(super) first_byte: Option<u64>,
 }
 
 /// A frame from the autoscaler.

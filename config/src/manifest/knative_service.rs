@@ -12,7 +12,7 @@ use crate::problem::Findings;
 use crate::{Defaults, bounds};
 
 /// Knative probes much more often than Kubernetes by default, and says so by a zero.
-const PROBE_PERIOD: Duration = Duration::ZERO;
+pub(super) const PROBE_PERIOD: Duration = Duration::ZERO;
 
 pub(super) fn read(object: &Object, cluster: &Cluster) -> Draft {
     let mut found = object.findings();
@@ -40,7 +40,7 @@ pub(super) fn read(object: &Object, cluster: &Cluster) -> Draft {
 }
 
 /// The template's annotations, and those of ours on the Service. Knative refuses its own on the Service.
-fn settings(root: &Node<'_>, template: &Node<'_>, found: &mut Findings) -> Annotations {
+pub(super) fn settings(root: &Node<'_>, template: &Node<'_>, found: &mut Findings) -> Annotations {
     let mut service = root.at("metadata").at("annotations").map(found);
     service.retain(|name, _| {
         let misplaced = name.starts_with(keys::KNATIVE_SPACE);
@@ -55,7 +55,7 @@ fn settings(root: &Node<'_>, template: &Node<'_>, found: &mut Findings) -> Annot
     annotations::overlay(&service, &template, found)
 }
 
-fn limits(pod: &Node<'_>, defaults: &Defaults, found: &mut Findings) -> Limits {
+pub(super) fn limits(pod: &Node<'_>, defaults: &Defaults, found: &mut Findings) -> Limits {
     let most = defaults.max_timeout;
     let mut seconds = |field: &str| {
         let node = pod.at(field);

@@ -45,6 +45,21 @@ impl<'a> Node<'a> {
         Node { value, path, broken }
     }
 
+    /// The names of a mapping's fields that have a value; none if there is no mapping.
+    pub(super) fn fields(&self, found: &mut Findings) -> Vec<&'a str> {
+        let fields = self.read("a mapping", found, |value| value.as_object());
+        fields.into_iter().flatten().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The value as it is written, if it is neither a list nor a mapping.
+    pub(super) fn scalar(&self) -> Option<String> {
+        match self.value? {
+            Value::String(text) => Some(text.clone()),
+            Value::Null | Value::Array(_) | Value::Object(_) => None,
+            scalar => Some(scalar.to_string()),
+        }
+    }
+
     /// The items of a list; none if there is no list.
     pub(super) fn items(&self, found: &mut Findings) -> Vec<Node<'a>> {
         let list = self.read("a list", found, |value| value.as_array());

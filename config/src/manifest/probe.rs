@@ -75,7 +75,8 @@ fn http(action: &Node<'_>, port: Option<u16>, found: &mut Findings) -> ProbeKind
 /// A container that declares no port serves the one that is probed.
 fn port(port: &Node<'_>, ports: &[ContainerPort], found: &mut Findings) -> Option<u16> {
     let own = ports.first().map(|port| port.number);
-    if !port.exists() {
+    // Knative writes 0 where nothing is said.
+    if !port.exists() || port.scalar().as_deref() == Some("0") {
         return None;
     }
     let number = if port.is_text() {
@@ -111,7 +112,7 @@ mod tests {
 
     #[test]
     fn an_http_probe_of_the_apps_own_port_names_no_port() {
-        for port in [json!(8080), json!("http"), json!(null)] {
+        for port in [json!(8080), json!("http"), json!(null), json!(0)] {
             let (probe, problems) = probe(json!({"httpGet": {"path": "ready", "port": port}, "periodSeconds": 3}));
             let probe = probe.expect("a probe");
             assert_eq!(problems, [""; 0]);

@@ -129,7 +129,7 @@ pub(super) fn decided(
 }
 
 /// What the name of a port, or its `appProtocol`, says that the app speaks.
-pub(super) fn spoken_by(word: &str) -> Option<Protocol> {
+pub fn spoken_by(word: &str) -> Option<Protocol> {
     match word {
         "h2c" | "kubernetes.io/h2c" => Some(Protocol::H2c),
         word if word.starts_with("grpc") || word.starts_with("h2c-") => Some(Protocol::H2c),

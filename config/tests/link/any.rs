@@ -81,6 +81,11 @@ pub(crate) fn up() -> impl Strategy<Value = Up> {
         2 => (reporter(), workload(), latency()).prop_map(|(reporter, workload, latency)| {
             Up::Latency { reporter, workload, latency }
         }),
+        1 => (reporter(), workload(), [time(), time()], any::<u32>(), prop::option::of(time())).prop_map(
+            |(reporter, workload, [held_at, released_at], requests, first_byte)| {
+                Up::Woke { reporter, workload, held_at, released_at, requests, first_byte }
+            },
+        ),
     ]
 }
 

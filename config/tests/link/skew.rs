@@ -114,16 +114,23 @@ fn an_older_reporter_says_less() {
 }
 
 #[test]
-fn an_older_autoscaler_skips_how_long_requests_took() {
+fn an_older_autoscaler_skips_how_long_requests_took_and_how_a_workload_woke() {
     let (reporter, workload) = (Reporter::Activator("a".into()), "default/web".parse::<WorkloadId>().unwrap());
     let latency = Latency { answered: vec![(Duration::from_millis(20), 7)], held: vec![(Duration::from_secs(1), 1)] };
-    let (mut encoder, mut name, mut said) = (Encoder::new(), Vec::new(), Vec::new());
+    let (mut encoder, mut name) = (Encoder::new(), Vec::new());
     let report = Up::Report { reporter: reporter.clone(), workload: workload.clone(), report: Report::default() };
     encoder.up(&report, &mut name).unwrap();
-    encoder.up(&Up::Latency { reporter, workload, latency }, &mut said).unwrap();
-    let (prefix, frame) = said.split_first_chunk::<4>().unwrap();
-    assert_eq!(u32::from_be_bytes(*prefix) as usize, frame.len(), "it is one frame, and its workload has a number");
-    assert_eq!(other::Frame::decode(frame), Ok(other::Frame { kind: None }));
+    let [held_at, released_at] = [10.0, 12.0].map(Time::from_secs_f64);
+    let (requests, first_byte) = (3, Some(released_at));
+    let (to, id) = (reporter.clone(), workload.clone());
+    let woke = Up::Woke { reporter: to, workload: id, held_at, released_at, requests, first_byte };
+    for frame in [Up::Latency { reporter, workload, latency }, woke] {
+        let mut said = Vec::new();
+        encoder.up(&frame, &mut said).unwrap();
+        let (prefix, frame) = said.split_first_chunk::<4>().unwrap();
+        assert_eq!(u32::from_be_bytes(*prefix) as usize, frame.len(), "it is one frame, and its workload has a number");
+        assert_eq!(other::Frame::decode(frame), Ok(other::Frame { kind: None }));
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Context;
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::api::{Api, DEPLOYMENTS, Kind, PODS, SERVICES, STATEFUL_SETS};
@@ -86,7 +87,8 @@ impl App {
 
     /// The workload's manifest.
     pub(crate) fn workload(&self) -> Value {
-        let mut args = vec!["sample".to_owned(), "--name".to_owned(), self.name.clone()];
+        let words = ["sample", "--address", "0.0.0.0", "--name", &self.name];
+        let mut args: Vec<String> = words.map(str::to_owned).to_vec();
         args.extend(self.args.iter().cloned());
         let mut metadata = json!({ "name": self.name, "namespace": self.namespace });
         if self.managed {
@@ -144,7 +146,15 @@ impl App {
     /// Creates both and waits until a request to the Service would reach an activator or a pod.
     pub(crate) async fn start(&self) -> anyhow::Result<()> {
         self.create().await?;
-        self.api.until(&format!("{} has a route", self.name), 30, async || !self.endpoints().await.is_empty()).await
+        self.api.until(&format!("{} has a route", self.name), 30, async || !self.endpoints().await.is_empty()).await?;
+        self.reachable().await
+    }
+
+    /// Waits until the node's proxy has taken in the Service: before, it refuses connections.
+    pub(crate) async fn reachable(&self) -> anyhow::Result<()> {
+        let address = self.address().await?;
+        let accepts = async || TcpStream::connect(address).await.is_ok();
+        self.api.until(&format!("{} can be reached", self.name), 30, accepts).await
     }
 
     /// Deletes both.

@@ -40,12 +40,18 @@ fn reads(metrics: &str) -> f64 {
     lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
 }
 
-pub(super) async fn run(system: &System, namespace: &str, count: usize, time: Duration) -> anyhow::Result<()> {
+pub(super) async fn run(
+    system: &System,
+    namespace: &str,
+    count: usize,
+    woken: usize,
+    time: Duration,
+) -> anyhow::Result<()> {
     let probe = App::new(&system.api, namespace, "probe")
         .with("window", "6s")
         .with("rouse.dev/scale-to-zero-grace-period", "2s");
     probe.start().await?;
-    let alone = wakes::median(&probe, 10).await?;
+    let alone = wakes::median(&probe, woken).await?;
     let started = Instant::now();
     let apps: Vec<App> = (0..count).map(|n| App::new(&system.api, namespace, &format!("idle-{n}"))).collect();
     for app in &apps {
@@ -78,9 +84,9 @@ pub(super) async fn run(system: &System, namespace: &str, count: usize, time: Du
         println!("  {}: {share:.2} % of a core, {:.1} MiB", process.pod, memory as f64 / f64::from(1 << 20));
     }
     println!("{count} idle workloads, {} s: {wrote} writes but the Lease's, {read} reads but watches", time.as_secs());
-    let among = wakes::median(&probe, 10).await?;
+    let among = wakes::median(&probe, woken).await?;
     let (one, other) = (among.as_secs_f64() * 1e3, alone.as_secs_f64() * 1e3);
-    println!("  a wake among them: {one:.0} ms, alone: {other:.0} ms (median of 10)");
+    println!("  a wake among them: {one:.0} ms, alone: {other:.0} ms (median of {woken})");
     for app in apps {
         app.remove().await?;
     }

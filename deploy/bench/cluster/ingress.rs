@@ -1,11 +1,12 @@
 //! nginx as an ingress, keep-alive on: one before the cluster IP, one that uses the slices' addresses itself.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -25,14 +26,14 @@ struct Nginx {
 }
 
 impl Nginx {
-    async fn start(name: &str, listen: SocketAddr, upstream: Vec<SocketAddr>) -> anyhow::Result<Nginx> {
+    async fn start(name: &str, upstream: Vec<SocketAddr>) -> anyhow::Result<Nginx> {
+        let listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let directory = std::env::temp_dir().join(format!("rouse-bench-nginx-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&directory)?;
         write(&directory, listen, &upstream)?;
         let child = Command::new("nginx")
             .args(["-p", directory.to_str().context("no text")?, "-c", "nginx.conf", "-e", "error.log"])
             .stdin(Stdio::null())
-            .kill_on_drop(true)
             .spawn()
             .context("nginx")?;
         sleep(Duration::from_millis(300)).await;
@@ -46,14 +47,18 @@ impl Nginx {
         }
         write(&self.directory, self.listen, &upstream)?;
         self.upstream = upstream;
-        let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw);
-        rustix::process::kill_process(pid.context("nginx has ended")?, rustix::process::Signal::HUP)?;
-        Ok(())
+        self.signal(Signal::HUP)
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+        Ok(kill_process(pid.context("nginx has ended")?, signal)?)
     }
 }
 
 impl Drop for Nginx {
     fn drop(&mut self) {
+        drop(self.signal(Signal::TERM)); // its workers end with it, as they would not if it was killed
         drop(std::fs::remove_dir_all(&self.directory)); // a directory in the temporary one
     }
 }
@@ -78,8 +83,8 @@ pub(super) async fn run(system: &System, namespace: &str, cycles: usize) -> anyh
         .with("target-burst-capacity", "5");
     app.start().await?;
     let cluster_ip = app.address().await?;
-    let before = Nginx::start("ip", ([127, 0, 0, 1], 18480).into(), vec![cluster_ip]).await?;
-    let mut direct = Nginx::start("slices", ([127, 0, 0, 1], 18481).into(), app.endpoints().await).await?;
+    let before = Nginx::start("ip", vec![cluster_ip]).await?;
+    let mut direct = Nginx::start("slices", app.endpoints().await).await?;
     let routes = Routes { activators: vec![before.listen, direct.listen], ..Routes::default() };
     let (_keep, routes) = watch::channel(routes);
     let mut load = Load::new(routes);

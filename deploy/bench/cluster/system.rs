@@ -59,7 +59,7 @@ impl System {
     }
 
     async fn processes(&self, app: &str, word: &'static str, admin: u16) -> anyhow::Result<Vec<Process>> {
-        let pods = self.api.list(PODS, SYSTEM, &format!("app={app}")).await?;
+        let pods = self.api.list(PODS, SYSTEM, &format!("app.kubernetes.io/name={app}")).await?;
         let here = pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
         let processes = here.filter_map(|pod| {
             let ip: IpAddr = pod["status"]["podIP"].as_str()?.parse().ok()?;

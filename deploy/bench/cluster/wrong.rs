@@ -162,6 +162,7 @@ async fn broken_pods(system: &System, namespace: &str) -> anyhow::Result<Vec<Tol
         app.api.create(DEPLOYMENTS, namespace, &workload).await?;
         app.api.create(SERVICES, namespace, &app.service()).await?;
         app.api.until("it has a route", 30, async || !app.endpoints().await.is_empty()).await?;
+        app.reachable().await?;
         let asked = client::get(app.address().await?, "bench", "/");
         let answer = tokio::time::timeout(Duration::from_secs(120), asked).await.context("a held request hangs")??;
         let reason = answer.reason.unwrap_or_default();
@@ -183,6 +184,7 @@ async fn can(
     resource: &str,
     space: &str,
 ) -> anyhow::Result<bool> {
+    let (resource, name) = resource.split_once('=').unwrap_or((resource, ""));
     let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
     let review = json!({
         "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
@@ -190,7 +192,8 @@ async fn can(
             "user": format!("system:serviceaccount:{SYSTEM}:{account}"),
             "groups": ["system:serviceaccounts", format!("system:serviceaccounts:{SYSTEM}"), "system:authenticated"],
             "resourceAttributes": {
-                "verb": verb, "group": group, "resource": resource, "subresource": subresource, "namespace": space,
+                "verb": verb, "group": group, "resource": resource, "subresource": subresource, "name": name,
+                "namespace": space,
             },
         },
     });
@@ -208,8 +211,8 @@ pub(super) async fn roles(system: &System, namespace: &str) -> anyhow::Result<()
         ("rouse-autoscaler", "patch", discovery, "endpointslices", namespace),
         ("rouse-autoscaler", "patch", "", "services", namespace),
         ("rouse-autoscaler", "create", "", "events", namespace),
-        ("rouse-autoscaler", "update", "coordination.k8s.io", "leases", SYSTEM),
-        ("rouse-injector", "patch", "admissionregistration.k8s.io", "mutatingwebhookconfigurations", ""),
+        ("rouse-autoscaler", "update", "coordination.k8s.io", "leases=rouse-autoscaler", SYSTEM),
+        ("rouse-injector", "patch", "admissionregistration.k8s.io", "mutatingwebhookconfigurations=rouse-injector", ""),
     ];
     let may_not = [
         ("rouse-autoscaler", "delete", "", "pods", namespace),

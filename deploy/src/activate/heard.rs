@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use super::doors::Doors;
+use super::unsaid::Unsaid;
 use crate::link::next_second;
 use crate::narrate::Narrator;
 
@@ -68,6 +69,7 @@ pub(super) async fn carry(
     mut doors: Doors,
 ) {
     let mut due = Vec::new();
+    let mut unsaid = Unsaid::new(activator.reporter());
     let mut second = next_second(clock.now());
     loop {
         let urgent = tokio::select! {
@@ -80,7 +82,7 @@ pub(super) async fn carry(
                 activator.apply(&frame);
                 heard.note(&frame, &activator);
                 doors.apply(&frame);
-                activator.take_wakes().iter().for_each(|wake| narrator.woke(wake));
+                unsaid.add(activator.take_wakes(), &mut narrator);
                 continue;
             }
             () = sleep_until(clock.instant_of(second)) => false,
@@ -89,7 +91,8 @@ pub(super) async fn carry(
         if !urgent {
             second = next_second(clock.now());
             doors.retry(clock.now());
-            activator.take_wakes().iter().for_each(|wake| narrator.woke(wake));
+            unsaid.add(activator.take_wakes(), &mut narrator);
+            unsaid.take(clock.now(), &mut due);
         }
         activator.take_reports(urgent, &mut due);
         if !due.is_empty() {

@@ -5,6 +5,7 @@ mod clients;
 mod doors;
 mod heard;
 mod leave;
+mod unsaid;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;

@@ -6,6 +6,8 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::Api;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
@@ -50,12 +52,17 @@ async fn at(admin: SocketAddr, path: &str) -> anyhow::Result<Value> {
     serde_json::from_slice(&body).with_context(|| format!("{admin}{path} did not answer in JSON"))
 }
 
+/// Asks the pod that holds the Lease: no Service leads to it but that of Links.
 async fn through_apiserver(namespace: &str, path: &str) -> anyhow::Result<Value> {
     let client = kube::Client::try_default().await.context("no cluster (KUBECONFIG says which)")?;
-    let service = format!("/api/v1/namespaces/{namespace}/services/{}:admin/proxy{path}", names::AUTOSCALER);
-    let request = http::Request::get(service).body(Vec::new())?;
-    let asked = client.request(request).await;
-    asked.with_context(|| {
-        format!("no autoscaler answers in namespace {namespace} (--namespace says where it is installed)")
-    })
+    let leases: Api<Lease> = Api::namespaced(client.clone(), namespace);
+    let lease = leases.get(names::LEASE).await;
+    let lease =
+        lease.with_context(|| format!("no Rouse in namespace {namespace} (--namespace says where it is installed)"))?;
+    let holder = lease.spec.and_then(|spec| spec.holder_identity).filter(|holder| !holder.is_empty());
+    let holder = holder.context("no autoscaler decides now")?;
+    let port = names::AUTOSCALER_ADMIN_PORT;
+    let pod = format!("/api/v1/namespaces/{namespace}/pods/{holder}:{port}/proxy{path}");
+    let request = http::Request::get(pod).body(Vec::new())?;
+    client.request(request).await.with_context(|| format!("the autoscaler {holder} does not answer"))
 }

@@ -81,6 +81,11 @@ fn happen(clock: Clock) {
     super::kube_told_dropped();
     super::kube_watch_failed("pods");
     super::kube_problem("BadAnnotation");
+    super::certificate_made(Time::ZERO);
+    super::injection("injected");
+    super::selector_kept();
+    super::no_review();
+    super::not_trusted();
     super::links(1);
     metrics::counter!(super::LINKS_LOST).increment(1);
     metrics::counter!(super::LINKS_REFUSED, "reason" => "expired").increment(1);

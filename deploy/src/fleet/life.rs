@@ -48,7 +48,7 @@ impl<L: Launch> Group<L> {
         let pod = member.pod();
         let end = match self.shared.launcher.launch(&member.declared, &pod, &member.front).await {
             Ok(running) => {
-                self.shared.wakes.started(&pod, self.shared.clock.now());
+                self.shared.wakes.started(&pod.id, self.shared.clock.now());
                 self.run(member, running, restarts).await
             }
             Err(failure) => End::Alone(Some(failure)),

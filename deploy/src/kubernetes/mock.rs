@@ -1,7 +1,7 @@
 //! An apiserver for tests, in virtual time: objects by their paths, each write of one on top of what it was, and watches. To
 //! each of its clients the way can be bad.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +52,10 @@ struct State {
     history: Vec<(u64, String, Value)>,
     ways: HashMap<&'static str, Way>,
     asked: Vec<(&'static str, String)>,
+    /// How, where and by which field manager something was written, and what.
+    written: Vec<(String, Value)>,
+    /// What cannot be written.
+    refused: HashSet<String>,
 }
 
 type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
@@ -75,6 +79,21 @@ impl Apiserver {
     /// What clients asked for since the last call: who, how and what.
     pub(crate) fn take_asked(&self) -> Vec<(&'static str, String)> {
         std::mem::take(&mut self.state.lock().asked)
+    }
+
+    /// What clients wrote since the last call, or wanted to: `PATCH path field-manager`, and the body.
+    pub(crate) fn take_written(&self) -> Vec<(String, Value)> {
+        std::mem::take(&mut self.state.lock().written)
+    }
+
+    /// From now on, what is written there is refused as invalid; or it is not.
+    pub(crate) fn refuse(&self, path: &str, refused: bool) {
+        let mut state = self.state.lock();
+        if refused {
+            state.refused.insert(path.to_owned())
+        } else {
+            state.refused.remove(path)
+        };
     }
 
     /// An object, by its path.
@@ -104,7 +123,13 @@ impl Apiserver {
         let answer = match parts.method {
             Method::GET if query.is_empty() => self.object(&path).map_or_else(not_found, |found| said(&found)),
             Method::GET => said(&self.list(&path)),
-            method => self.write(&method, &path, serde_json::from_slice(&body).expect("JSON")),
+            method => {
+                let body: Value = serde_json::from_slice(&body).expect("JSON");
+                let manager = query.split('&').find_map(|part| part.strip_prefix("fieldManager="));
+                let what = format!("{method} {path} {}", manager.unwrap_or_default());
+                self.state.lock().written.push((what.trim_end().to_owned(), body.clone()));
+                self.write(&method, &path, body)
+            }
         };
         match self.way(client) {
             Way::Cut | Way::Deaf => std::future::pending().await,
@@ -123,20 +148,35 @@ impl Apiserver {
     }
 
     fn write(&self, method: &Method, path: &str, object: Value) -> Answer {
-        let name = object["metadata"]["name"].as_str().expect("a name");
-        let path = if *method == Method::POST { format!("{path}/{name}") } else { path.to_owned() };
+        if self.state.lock().refused.contains(path) {
+            return refusal(StatusCode::UNPROCESSABLE_ENTITY);
+        }
+        let path = match (method, path.strip_suffix("/status")) {
+            (&Method::POST, _) => format!("{path}/{}", object["metadata"]["name"].as_str().expect("a name")),
+            (_, status) => status.unwrap_or(path).to_owned(),
+        };
         let before = self.object(&path);
-        match (method, &before) {
+        let after = match (method, before) {
+            (&Method::POST, None) => object,
             (&Method::POST, Some(_)) => return refusal(StatusCode::CONFLICT),
-            (&Method::PUT, None) => return refusal(StatusCode::NOT_FOUND),
+            (&Method::PUT | &Method::DELETE, None) => return refusal(StatusCode::NOT_FOUND),
             (&Method::PUT, Some(before))
                 if before["metadata"]["resourceVersion"] != object["metadata"]["resourceVersion"] =>
             {
                 return refusal(StatusCode::CONFLICT);
             }
-            _ => {}
-        }
-        self.change(&path, Some(object));
+            (&Method::PUT, Some(_)) => object,
+            (&Method::DELETE, Some(before)) => {
+                self.change(&path, None);
+                return said(&before);
+            }
+            (_, before) => {
+                let mut after = before.unwrap_or_default();
+                merge(&mut after, &object);
+                after
+            }
+        };
+        self.change(&path, Some(after));
         said(&self.object(&path).expect("it was written"))
     }
 
@@ -150,7 +190,11 @@ impl Apiserver {
                 (Some(_), Some(_)) => "MODIFIED",
                 (Some(_), None) => "DELETED",
             };
+            let generation = generation(before.as_ref(), object.as_ref());
             let mut shown = object.clone().or(before).expect("what is not there cannot be deleted");
+            if !shown["spec"].is_null() {
+                shown["metadata"]["generation"] = generation.into();
+            }
             shown["metadata"]["resourceVersion"] = version.to_string().into();
             if object.is_some() {
                 state.objects.insert(path.to_owned(), shown.clone());
@@ -186,9 +230,31 @@ impl Apiserver {
     }
 }
 
-/// Whether the object at `path` is one of this collection.
+/// Whether the object at `path` is one of this collection, of one namespace or of all.
 fn is_in(path: &str, collection: &str) -> bool {
-    path.strip_prefix(collection).is_some_and(|rest| rest.starts_with('/'))
+    let Some((base, plural)) = collection.rsplit_once('/') else { return false };
+    let Some(rest) = path.strip_prefix(base).and_then(|rest| rest.strip_prefix('/')) else { return false };
+    let parts: Vec<&str> = rest.split('/').collect();
+    matches!(parts[..], ["namespaces", _, of, _] | [of, _] if of == plural)
+}
+
+/// It counts what an object is to be, not how it is.
+fn generation(before: Option<&Value>, object: Option<&Value>) -> u64 {
+    let Some(before) = before else { return 1 };
+    let changed = object.is_some_and(|object| object["spec"] != before["spec"]);
+    before["metadata"]["generation"].as_u64().unwrap_or(1) + u64::from(changed)
+}
+
+/// Mappings are merged, and all else is replaced: as much of a patch as what is tested needs.
+pub(crate) fn merge(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                merge(into.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from.clone(),
+    }
 }
 
 fn said(object: &Value) -> Answer {
@@ -203,6 +269,7 @@ fn refusal(code: StatusCode) -> Answer {
     let reason = match code {
         StatusCode::NOT_FOUND => "NotFound",
         StatusCode::CONFLICT => "Conflict",
+        StatusCode::UNPROCESSABLE_ENTITY => "Invalid",
         _ => "InternalError",
     };
     let status = json!({

@@ -4,13 +4,19 @@
 //! from what reporters say.
 
 mod again;
+mod agenda;
 mod alarms;
+mod apply;
+pub mod authority;
 pub mod discovery;
+pub mod disruption;
 pub mod endpoint;
 pub mod events;
 mod failures;
+pub mod fronts;
 mod health;
 pub mod identity;
+pub mod knative;
 pub mod lease;
 #[cfg(test)]
 mod mock;
@@ -20,6 +26,7 @@ mod owners;
 mod patches;
 pub mod platform;
 mod pods;
+pub mod route;
 pub mod route_calls;
 mod scale;
 mod settings;
@@ -27,5 +34,6 @@ mod shared;
 pub mod told;
 mod view;
 mod watch;
+mod watched;
 mod workloads;
 pub mod writes;

@@ -6,6 +6,9 @@ pub const SCALE_LABEL: &str = "rouse.dev/scale";
 /// Label of a pod template (`"true"`) whose pods get a queue-proxy.
 pub const INJECT_LABEL: &str = "rouse.dev/inject";
 
+/// Label of a namespace (`"true"`) whose pods and Services the injector is not asked about.
+pub const SYSTEM_LABEL: &str = "rouse.dev/system";
+
 /// Annotation of a Service: the workload that it leads to, `NAME`, `KIND/NAME`.
 pub const WORKLOAD_ANNOTATION: &str = "rouse.dev/workload";
 
@@ -24,8 +27,20 @@ pub const ORIGINAL_REPLICAS: &str = "rouse.dev/original-replicas";
 /// Annotation of a workload (`"true"`): its initial-scale was reached once.
 pub const INITIALIZED: &str = "rouse.dev/initialized";
 
+/// Label of what belongs to a Knative `Service`, with its name; the selector of its pods.
+pub const KNATIVE_SERVICE: &str = "serving.knative.dev/service";
+
+/// Annotation of what we apply: what it was made from, in short. It is outside `rouse.dev/`, where words are the users'.
+pub const APPLIED: &str = "applied.rouse.dev/from";
+
 /// Annotation of a ReplicaSet or StatefulSet: when Rouse had its controller try again to create pods.
 pub const NUDGED: &str = "rouse.dev/nudged";
+
+/// Annotation of a workload (`"true"`): nothing is scaled, and the activator stays in the path.
+pub const PAUSED: &str = "rouse.dev/paused";
+
+/// Annotation of a workload (`"true"`): `rouse uninstall` has paused it, and is on its way to give it back.
+pub const LEAVING: &str = "rouse.dev/leaving";
 
 /// Who manages our EndpointSlices: the value of `endpointslice.kubernetes.io/managed-by`, and of
 /// `app.kubernetes.io/managed-by` on whatever else we make.
@@ -72,9 +87,13 @@ pub const QUEUE_PORT: u16 = 8012;
 
 /// Where a queue-proxy answers `/wait-for-drain`, `/healthz` and `/metrics`.
 pub const QUEUE_ADMIN_PORT: u16 = 8022;
+/// See [`QUEUE_ADMIN_PORT`].
+pub const QUEUE_ADMIN_PORT_NAME: &str = "rouse-admin";
 
 /// Where a queue-proxy serves `/metrics` as Knative's does.
 pub const QUEUE_METRICS_PORT: u16 = 9091;
+/// See [`QUEUE_METRICS_PORT`].
+pub const QUEUE_METRICS_PORT_NAME: &str = "rouse-metrics";
 
 /// The name of the port of the autoscaler's Service, and of [`LINK_PORT`] in its slice.
 pub const LINK_PORT_NAME: &str = "link";

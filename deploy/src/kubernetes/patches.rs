@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::names::{FIELD_MANAGER, NUDGED};
 use super::objects::{Object, or_default};
+use super::scale::{self, ScaleObject, Zero};
 use super::writes::{Urgency, WriteError, Writes};
 
 /// Writes annotations on an object, counted as `what`.
@@ -50,6 +51,27 @@ pub(super) async fn nudge(
         annotate(writes, "nudge", &sets, (id.namespace(), name), &mark).await?;
     }
     Ok(())
+}
+
+/// Gives a workload at zero `pods` pods, if it is still the one with this UID and nobody has done so; whether it did.
+pub(super) async fn give_back(
+    writes: &Writes,
+    kind: &ApiResource,
+    (id, uid): (&WorkloadId, &str),
+    pods: u32,
+) -> Result<bool, WriteError> {
+    let request = scale::get(kind, id.namespace(), id.name()).map_err(kube::Error::HttpError)?;
+    let found: ScaleObject = match writes.client().request(request).await {
+        // It is gone altogether.
+        Err(kube::Error::Api(status)) if status.code == 404 => return Ok(false),
+        found => found?,
+    };
+    if found.metadata.uid() != uid || found.replicas() > 0 {
+        return Ok(false);
+    }
+    let patch = scale::patch(0, pods, Zero::Absent);
+    let request = scale::request(kind, id.namespace(), id.name(), &patch).map_err(kube::Error::HttpError)?;
+    writes.send::<IgnoredAny>(Urgency::Scale, "scale", request).await.map(|_| true)
 }
 
 fn replica_sets() -> ApiResource {

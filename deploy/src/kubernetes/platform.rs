@@ -9,6 +9,8 @@ use kube::core::ApiResource;
 use queue_proxy::Clock;
 
 use super::discovery::Discovered;
+use super::disruption::Disruptions;
+use super::route::Router;
 use super::route_calls::RouteCalls;
 use super::scale::{self, ScaleObject, Zero};
 use super::shared::Shared;
@@ -17,6 +19,7 @@ use super::view::View;
 use super::writes::{Urgency, WriteError, Writes};
 
 pub use super::shared::Reach;
+use crate::wakes::Wakes;
 
 /// What a platform is made of.
 #[derive(Clone, Debug)]
@@ -29,10 +32,16 @@ pub struct KubernetesParts {
     pub namespace: String,
     /// What time it is, since 1970: [`Clock::wall`].
     pub clock: Clock,
-    /// Who turns routes.
+    /// Where routes are asked for.
     pub routes: RouteCalls,
+    /// Who hears of the ports that pods name, and when all has been listed.
+    pub router: Option<Arc<Router>>,
+    /// Who keeps budgets for evictions.
+    pub disruptions: Option<Arc<Disruptions>>,
     /// Who hears what is wrong or odd.
     pub teller: Teller,
+    /// Where it is told when a wish for pods goes out.
+    pub wakes: Wakes,
 }
 
 /// Plain workloads with the label `rouse.dev/scale`, and their pods with the label `rouse.dev/inject`.
@@ -65,7 +74,8 @@ impl KubernetesPlatform {
         loop {
             let patch = scale::patch(old, pods, zero);
             let request = scale::request(kind, id.namespace(), id.name(), &patch).map_err(kube::Error::HttpError)?;
-            let error = match self.parts.writes.send::<ScaleObject>(urgency, "scale", request).await {
+            let sent = || self.parts.wakes.sent(id, self.parts.clock.now());
+            let error = match self.parts.writes.send_telling::<ScaleObject>(urgency, "scale", request, sent).await {
                 Ok(written) => return Ok(Wrote::It(written.metadata.version())),
                 Err(error) => error,
             };

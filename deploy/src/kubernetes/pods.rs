@@ -62,6 +62,12 @@ fn is_queue_proxy(container: &Container) -> bool {
     container.name == QUEUE_PROXY && container.ports.iter().any(serves)
 }
 
+/// The ports that its containers name, by which Services may name their targets.
+pub(super) fn named_ports(pod: &PodObject) -> Vec<(String, u16)> {
+    let ports = pod.spec.containers.iter().flat_map(|container| &container.ports);
+    ports.filter(|port| !port.name.is_empty()).map(|port| (port.name.clone(), port.container_port)).collect()
+}
+
 /// The first port of the first container.
 fn app_port(containers: &[Container]) -> Option<u16> {
     Some(containers.first()?.ports.first()?.container_port).filter(|port| *port > 0)

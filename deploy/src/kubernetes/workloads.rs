@@ -1,12 +1,16 @@
 //! What is known of each workload besides its scale and its pods.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use config::problem::{Problems, Warning};
-use config::{Failure, Time, Workload, WorkloadId, manifest};
+use config::{Failure, Time, Workload, WorkloadId, bounds, manifest};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::ApiResource;
 use serde_json::{Map, Value};
 
+use super::disruption::{self, Guarded};
 use super::failures;
 use super::names::{INITIALIZED, ORIGINAL_REPLICAS};
 use super::objects::workload::WorkloadObject;
@@ -41,6 +45,10 @@ pub(super) struct Known {
     /// When its controller was last made to try again.
     pub(super) nudged: Option<Time>,
     pub(super) marks: Marks,
+    /// What selects its pods, as it says itself.
+    pub(super) selector: Option<LabelSelector>,
+    /// The labels of its pods, as its template has them.
+    pub(super) pod_labels: BTreeMap<String, String>,
 }
 
 /// What Rouse writes on a workload.
@@ -52,8 +60,12 @@ pub(super) struct Marks {
     pub(super) initialized: bool,
     /// One or both are being written.
     pub(super) is_busy: bool,
-    /// How many replicas it had when that was first known.
+    /// How many replicas it had at adoption, or else when that was first known.
     pub(super) original: Option<u32>,
+    /// Writing them failed: they are not written before then.
+    pub(super) not_before: Time,
+    /// How long that is after the last time.
+    pause: Duration,
 }
 
 impl Marks {
@@ -68,8 +80,13 @@ impl Marks {
     }
 
     /// So much was written, if it was.
-    pub(super) fn written(&mut self, annotations: Option<&Map<String, Value>>) {
+    pub(super) fn written(&mut self, annotations: Option<&Map<String, Value>>, now: Time) {
         self.is_busy = false;
+        self.pause = match annotations {
+            Some(_) => Duration::ZERO,
+            None => (2 * self.pause).clamp(bounds::PLATFORM_RETRY_SLOWEST, bounds::KUBE_MARK_SLOWEST),
+        };
+        self.not_before = now + self.pause;
         let has = |key: &str| annotations.is_some_and(|written| written.contains_key(key));
         self.adopted |= has(ORIGINAL_REPLICAS);
         self.initialized |= has(INITIALIZED);
@@ -105,18 +122,36 @@ impl Known {
             lacks_since: None,
             nudged: None,
             marks: Marks::default(),
+            selector: None,
+            pod_labels: BTreeMap::new(),
         }
+    }
+
+    /// What a budget for evictions of its pods depends on; none of a kind that does not say what selects them.
+    pub(super) fn guarded(&self) -> Option<Guarded> {
+        Some(Guarded {
+            api_version: self.kind.api_version.clone(),
+            uid: self.uid.to_string(),
+            selector: self.selector.clone()?,
+            labels: self.pod_labels.clone(),
+            wanted: self.told.as_ref().is_some_and(|workload| disruption::wants(&workload.policy)),
+        })
     }
 
     /// Takes in the object; whether its declaration is another.
     pub(super) fn see(&mut self, object: &WorkloadObject) -> bool {
+        self.selector.clone_from(&object.spec.selector);
+        self.pod_labels = object.spec.pod_labels();
         let conditions = &object.status.conditions;
         self.stuck = failures::no_progress(conditions);
         // A StatefulSet has no such condition: its events tell.
         if !self.tells_by_events() {
             self.blocked = failures::of_conditions(conditions);
         }
-        self.marks.adopted |= object.metadata.annotation(ORIGINAL_REPLICAS).is_some();
+        if let Some(original) = object.metadata.annotation(ORIGINAL_REPLICAS) {
+            self.marks.adopted = true;
+            self.marks.original = original.parse().ok().or(self.marks.original);
+        }
         self.marks.initialized |= object.metadata.annotation(INITIALIZED) == Some("true");
         let declaration = object.declaration();
         let changed = declaration != self.declaration;
@@ -232,11 +267,19 @@ mod tests {
         assert_eq!(Value::Object(first.clone()).to_string(), r#"{"rouse.dev/original-replicas":"2"}"#);
         marks.is_busy = true;
         assert_eq!(text(&marks, true), "{}", "one at a time");
-        marks.written(None);
-        assert_eq!(marks.due(false), first, "it was not written");
-        marks.written(Some(&first));
+        let mut now = Time::ZERO;
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            marks.written(None, now);
+            assert_eq!(marks.due(false), first, "it was not written");
+            pauses.push(marks.not_before.since(now).as_secs());
+            now = marks.not_before;
+        }
+        assert_eq!(pauses, [10, 20, 40, 80, 160, 320, 600, 600]);
+        marks.written(Some(&first), now);
+        assert_eq!(marks.not_before, now);
         assert_eq!(text(&marks, true), r#"{"rouse.dev/initialized":"true"}"#);
-        marks.written(Some(&marks.due(true)));
+        marks.written(Some(&marks.due(true)), now);
         assert_eq!(text(&marks, true), "{}");
     }
 

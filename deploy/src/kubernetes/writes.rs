@@ -1,5 +1,6 @@
 //! Writes to the apiserver: counted, limited, and the urgent ones first.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,7 +93,22 @@ impl Writes {
         what: &'static str,
         request: Request<Vec<u8>>,
     ) -> Result<T, WriteError> {
+        self.send_telling(urgency, what, request, || {}).await
+    }
+
+    /// The same, which calls `sends` when the wait is over, just before the request goes out.
+    ///
+    /// # Errors
+    /// As [`Writes::send`].
+    pub async fn send_telling<T: DeserializeOwned>(
+        &self,
+        urgency: Urgency,
+        what: &'static str,
+        request: Request<Vec<u8>>,
+        sends: impl FnOnce() + Send,
+    ) -> Result<T, WriteError> {
         self.bucket.take(urgency).await?;
+        sends();
         let answer = self.client.request(request).await;
         exposition::kube_write(what, answer.is_ok());
         Ok(answer?)
@@ -112,38 +128,55 @@ struct Bucket {
 struct State {
     /// When the bucket will be (or was) full.
     full_at: Instant,
-    /// Who waits, by urgency.
-    waiting: [usize; Urgency::ALL],
+    /// Who waits, by urgency, in the order in which they came.
+    waiting: [VecDeque<Ticket>; Urgency::ALL],
+    next: Ticket,
+}
+
+/// Tells those who wait apart; a later one is larger.
+type Ticket = u64;
+
+impl State {
+    fn waiting(&self) -> usize {
+        self.waiting.iter().map(VecDeque::len).sum()
+    }
+
+    /// How many are served before this one; all of its urgency, if it does not wait yet.
+    fn before(&self, urgency: Urgency, ticket: Option<Ticket>) -> usize {
+        let (own, urgent) = (&self.waiting[urgency as usize], &self.waiting[..urgency as usize]);
+        let ahead = ticket.and_then(|ticket| own.binary_search(&ticket).ok()).unwrap_or(own.len());
+        urgent.iter().map(VecDeque::len).sum::<usize>() + ahead
+    }
 }
 
 impl Bucket {
     fn new(qps: f64, burst: u32) -> Bucket {
         let every = Duration::from_secs_f64(1.0 / qps);
-        let state = State { full_at: Instant::now(), waiting: [0; Urgency::ALL] };
+        let state = State { full_at: Instant::now(), waiting: Default::default(), next: 0 };
         Bucket { every, burst: burst.max(1), state: Mutex::new(state) }
     }
 
-    /// Takes a token, as soon as one is left over by those who are more urgent. Cancel-safe.
+    /// Takes a token, as soon as one is left over by those who come first. Cancel-safe.
     async fn take(&self, urgency: Urgency) -> Result<(), WriteError> {
-        let Some(mut due) = self.try_take(urgency) else { return Ok(()) };
-        let _waits = Waits::new(self, urgency)?;
+        let Some(mut due) = self.try_take(urgency, None) else { return Ok(()) };
+        let waits = Waits::new(self, urgency)?;
         loop {
             sleep_until(due).await;
-            match self.try_take(urgency) {
+            match self.try_take(urgency, Some(waits.ticket)) {
                 None => return Ok(()),
                 Some(later) => due = later,
             }
         }
     }
 
-    /// Takes a token, or says when to come again.
-    fn try_take(&self, urgency: Urgency) -> Option<Instant> {
+    /// Takes a token, or says when to come again: each who waits comes when it may be its turn, not at each token.
+    fn try_take(&self, urgency: Urgency, ticket: Option<Ticket>) -> Option<Instant> {
         let mut state = self.state.lock();
         let now = Instant::now();
-        let before: usize = state.waiting[..urgency as usize].iter().sum();
+        let before = state.before(urgency, ticket) as u32; // bounded
         let full_at = state.full_at.max(now);
-        // A token is there when the bucket, without those of the more urgent, is not more than `burst` tokens from full.
-        let needed = full_at + self.every * (before as u32 + 1);
+        // A token is there when the bucket, without those of whoever comes first, is not more than `burst` from full.
+        let needed = full_at + self.every * (before + 1);
         let allowed = now + self.every * self.burst;
         if needed <= allowed {
             state.full_at = full_at + self.every;
@@ -157,28 +190,38 @@ impl Bucket {
 struct Waits<'a> {
     bucket: &'a Bucket,
     urgency: Urgency,
+    ticket: Ticket,
 }
 
 impl Waits<'_> {
     fn new(bucket: &Bucket, urgency: Urgency) -> Result<Waits<'_>, WriteError> {
         let mut state = bucket.state.lock();
-        if state.waiting.iter().sum::<usize>() >= bounds::KUBE_WRITES_WAITING {
+        if state.waiting() >= bounds::KUBE_WRITES_WAITING {
             return Err(WriteError::TooMany);
         }
-        state.waiting[urgency as usize] += 1;
-        Ok(Waits { bucket, urgency })
+        let ticket = state.next;
+        state.next += 1;
+        state.waiting[urgency as usize].push_back(ticket);
+        Ok(Waits { bucket, urgency, ticket })
     }
 }
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
-        self.bucket.state.lock().waiting[self.urgency as usize] -= 1;
+        let mut state = self.bucket.state.lock();
+        let own = &mut state.waiting[self.urgency as usize];
+        if let Ok(at) = own.binary_search(&self.ticket) {
+            own.remove(at);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
+    use crate::kubernetes::mock::Apiserver;
 
     #[tokio::test(start_paused = true)]
     async fn a_burst_goes_at_once_and_then_so_many_a_second() {
@@ -210,12 +253,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn it_goes_out_when_its_turn_has_come_and_before_it_is_answered() {
+        let apiserver = Apiserver::new();
+        let writes = Writes::new(apiserver.client("a"), 10.0, 1);
+        writes.bucket.take(Urgency::News).await.unwrap();
+        let (start, mut sent) = (Instant::now(), None);
+        let request = Request::get("/nothing").body(Vec::new()).unwrap();
+        let answer =
+            writes.send_telling::<Value>(Urgency::Wake, "scale", request, || sent = Some(Instant::now())).await;
+        assert_eq!(answer.unwrap_err().code(), Some(404));
+        let (sent, answered) = (sent.unwrap() - start, Instant::now() - start);
+        assert!(sent >= Duration::from_millis(100) && sent < answered, "{sent:?}, {answered:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn who_stops_waiting_is_waited_for_by_nobody() {
         let bucket = Bucket::new(1.0, 1);
         bucket.take(Urgency::Wake).await.unwrap();
         let given_up = tokio::time::timeout(Duration::from_millis(10), bucket.take(Urgency::Wake)).await;
         assert!(given_up.is_err());
-        assert_eq!(bucket.state.lock().waiting, [0; Urgency::ALL]);
+        assert_eq!(bucket.state.lock().waiting(), 0);
         let start = Instant::now();
         bucket.take(Urgency::News).await.unwrap();
         assert!((Instant::now() - start) < Duration::from_millis(1_010), "one token, not two, later");
@@ -231,7 +288,7 @@ mod tests {
             all.spawn(async move { bucket.take(Urgency::News).await });
         }
         tokio::task::yield_now().await;
-        while bucket.state.lock().waiting.iter().sum::<usize>() < bounds::KUBE_WRITES_WAITING {
+        while bucket.state.lock().waiting() < bounds::KUBE_WRITES_WAITING {
             tokio::task::yield_now().await;
         }
         assert!(matches!(bucket.take(Urgency::Wake).await, Err(WriteError::TooMany)));

@@ -1,8 +1,8 @@
 //! Who is linked, what is believed of pods, and what everyone must know.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use activator::Wake;
@@ -19,6 +19,7 @@ use super::reporters::{LastSeq, LinkNumber};
 use super::standing::Standing;
 use super::unwelcome::Unwelcome;
 use crate::fronts::Fronts;
+use crate::wakes::Wakes;
 
 /// The autoscaler's side of all Links.
 ///
@@ -29,8 +30,10 @@ use crate::fronts::Fronts;
 pub struct Hub {
     clock: Clock,
     incarnation: u64,
-    /// From when on what has not been heard of is taken for gone.
-    complete_from: Time,
+    /// How long after it began nothing is taken for gone that has not been heard of.
+    sync_after: Duration,
+    /// From when on it is; known once reporters are served.
+    complete_from: OnceLock<Time>,
     pub(super) known: Mutex<Known>,
     /// Something is due earlier than before.
     changed: Notify,
@@ -62,16 +65,22 @@ pub(crate) struct Seat {
 }
 
 impl Hub {
-    /// A hub that no one is linked to. For `sync_after` from now on it takes nothing for gone that it has not heard of.
+    /// A hub that no one is linked to. For `sync_after` from when reporters are served it takes nothing for gone that it has
+    /// not heard of.
     pub fn new(clock: Clock, incarnation: u64, sync_after: Duration) -> Arc<Hub> {
-        let complete_from = clock.now() + sync_after;
-        Arc::new(Hub { clock, incarnation, complete_from, known: Mutex::default(), changed: Notify::new() })
+        let (complete_from, known, changed) = (OnceLock::new(), Mutex::default(), Notify::new());
+        Arc::new(Hub { clock, incarnation, sync_after, complete_from, known, changed })
     }
 
     /// The pods of a workload that the platform names, and whether each one's queue-proxy is linked.
     pub fn pods(&self, id: &WorkloadId) -> Vec<(Pod, bool)> {
         let known = self.known.lock();
         known.pods_of(id).filter_map(|(_, standing)| Some((standing.believed()?, standing.outlet.is_some()))).collect()
+    }
+
+    /// The wakes, to which the hub tells when pods are named, say their first word, and are ready.
+    pub fn wakes(&self) -> Wakes {
+        self.known.lock().wakes.clone()
     }
 
     /// How many reporters are linked.
@@ -98,6 +107,9 @@ impl Hub {
             (Reporter::Pod(id), Some(workload)) => {
                 let greet = |pod: &mut Standing| pod.hello(hello.address, Arc::clone(outlet), met.is_new);
                 known.change_pod(now, id, workload, greet);
+                if met.is_new {
+                    known.wakes.hello(id, now);
+                }
                 known.settle_pod(id);
                 known.counts(id)
             }
@@ -154,8 +166,9 @@ impl Hub {
     /// Waits until Links have been broken for too long; whose they were. Also tells activators when they have heard
     /// everything. For one caller; cancel-safe.
     pub(crate) async fn lost(&self) -> Vec<Reporter> {
+        let complete_from = *self.complete_from.get_or_init(|| self.clock.now() + self.sync_after);
         loop {
-            let due = self.known.lock().due(self.complete_from);
+            let due = self.known.lock().due(complete_from);
             let Some(due) = due else {
                 self.changed.notified().await;
                 continue;
@@ -165,7 +178,7 @@ impl Hub {
                 tokio::select! { () = due => {}, () = self.changed.notified() => {} }
                 continue;
             }
-            let lost = self.known.lock().see_to(self.clock.now(), self.complete_from);
+            let lost = self.known.lock().see_to(self.clock.now(), complete_from);
             if !lost.is_empty() {
                 return lost;
             }
@@ -230,8 +243,8 @@ impl Fronts for Hub {
         }
     }
 
-    /// Activators tell of their wakes themselves.
-    fn wakes(&self) -> Vec<Wake> {
+    /// Activators say them.
+    fn take_wakes(&self) -> Vec<Wake> {
         Vec::new()
     }
 }

@@ -30,7 +30,8 @@ pub enum Identity {
     },
 }
 
-/// The addresses of our own pods, by name. Whoever watches them keeps it up to date; copies are the same.
+/// The addresses of our own pods, by name: of as many as there are. Whoever watches them keeps it up to date; copies are the
+/// same.
 #[derive(Clone, Debug, Default)]
 pub struct OwnPods(Arc<Mutex<BTreeMap<String, IpAddr>>>);
 

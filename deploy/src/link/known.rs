@@ -16,6 +16,7 @@ use super::reporters::{LinkNumber, Reporters};
 use super::standing::Standing;
 use super::unwelcome::Unwelcome;
 use crate::gathered::Gathered;
+use crate::wakes::Wakes;
 
 /// All that a hub knows, under its one lock.
 #[derive(Debug, Default)]
@@ -29,6 +30,7 @@ pub(crate) struct Known {
     pub(super) doors: Doors,
     /// For whoever routes.
     pub(super) changed: Arc<Gathered<Changed>>,
+    pub(super) wakes: Wakes,
     next: LinkNumber,
     /// Whether all that exists has had time to speak.
     is_complete: bool,
@@ -135,8 +137,11 @@ impl Known {
     /// The links of its pods end: when they come back, there is nothing here for them.
     pub(crate) fn remove_workload(&mut self, id: &WorkloadId) {
         let Some(served) = self.workloads.remove(id) else { return };
-        for outlet in served.pods.iter().filter_map(|pod| self.pods.remove(pod)?.outlet) {
-            outlet.close();
+        for pod in &served.pods {
+            self.wakes.gone(pod);
+            if let Some(outlet) = self.pods.remove(pod).and_then(|standing| standing.outlet) {
+                outlet.close();
+            }
         }
         self.doors.workload_gone(id);
         self.readers.tell(id, &Down::WorkloadGone { workload: id.clone() });
@@ -192,7 +197,9 @@ impl Known {
         let Some(pod) = self.pods.get_mut(id) else { return false };
         let (believed, told) = (pod.believed(), pod.told());
         change(pod);
-        let changed = pod.believed() != believed;
+        let believes = pod.believed();
+        tell_wakes(&self.wakes, now, believed.as_ref(), believes.as_ref());
+        let changed = believes != believed;
         let news = match (told, pod.told()) {
             (before, Some(after)) => (before.as_ref() != Some(&after)).then_some(after),
             (Some(before), None) => Some(Pod { state: PodState::Gone, ..before }),
@@ -201,6 +208,7 @@ impl Known {
         let (workload, is_forgotten) = (pod.workload().clone(), pod.is_forgotten());
         if is_forgotten {
             self.pods.remove(id);
+            self.wakes.gone(id);
             if let Some(served) = self.workloads.get_mut(&workload) {
                 served.pods.remove(id);
             }
@@ -340,5 +348,16 @@ impl Known {
 
     fn note_activators(&self) {
         self.changed.note(|changed| changed.activators = true);
+    }
+}
+
+/// Another thing is to be believed of a pod: its part of a wake may have come to an end.
+fn tell_wakes(wakes: &Wakes, now: Time, before: Option<&Pod>, after: Option<&Pod>) {
+    let Some(pod) = after else { return };
+    if before.is_none() {
+        wakes.placed(&pod.id, now);
+    }
+    if pod.state == PodState::Ready && before.is_none_or(|before| before.state != PodState::Ready) {
+        wakes.ready(pod, now);
     }
 }

@@ -22,7 +22,7 @@ mod unwelcome;
 use std::sync::Arc;
 use std::time::Duration;
 
-use activator::Activator;
+use activator::{Activator, Wake};
 use config::link::{Reporter, Up};
 use config::{PodId, Time, bounds};
 use queue_proxy::Clock;
@@ -38,6 +38,8 @@ pub use server::LinkServer;
 pub enum Heard {
     /// A reporter said this.
     Up(Up),
+    /// An activator told of a wake.
+    Woke(Wake),
     /// What is to be believed of this pod changed: by its own word, or because it fell silent.
     Pod(PodId),
     /// The reporter's Link died and did not come back.

@@ -32,8 +32,9 @@ impl Refusals {
     pub(crate) fn note(&self, reporter: &Reporter, why: &Unwelcome) {
         counter!(exposition::LINKS_REFUSED, "reason" => why.word()).increment(1);
         let who = match reporter {
-            Reporter::Pod(id) => format!("the pod {id}"),
-            Reporter::Activator(name) => format!("the activator {name}"),
+            // Quoted: whoever is refused may call itself anything.
+            Reporter::Pod(id) => format!("the pod {:?}", id.as_str()),
+            Reporter::Activator(name) => format!("the activator {name:?}"),
         };
         if why.is_early() {
             debug!("{who} is not served: {why}");

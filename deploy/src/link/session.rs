@@ -1,10 +1,11 @@
 //! One link, as long as it lives: what the reporter says.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use activator::Wake;
 use config::bounds;
 use config::link::{Decoder, Reporter, Up, WireError};
 use http_body_util::BodyExt;
@@ -182,7 +183,30 @@ impl Session {
                 }
                 Ok(())
             }
+            (woke @ Up::Woke { .. }, Some(seat)) => match self.place_wake(seat, woke) {
+                Some(wake) => self.pass(Heard::Woke(wake)).await,
+                None => {
+                    counter!(exposition::REPORTS_DROPPED).increment(1);
+                    Ok(())
+                }
+            },
         }
+    }
+
+    /// A wake as an activator said it, on our clock; none if it is not to be believed.
+    fn place_wake(&self, seat: &Seat, said: Up) -> Option<Wake> {
+        let Up::Woke { reporter, workload, held_at, released_at, requests, first_byte } = said else { return None };
+        if !seat.is_own(&reporter, &workload) || !matches!(reporter, Reporter::Activator(_)) {
+            return None;
+        }
+        let here = self.clock.now();
+        let place = |time| self.skew.place_time(time, here);
+        let (held_at, released_at) = (place(held_at)?, place(released_at)?);
+        let first_byte = match first_byte {
+            Some(time) => OnceLock::from(place(time)?),
+            None => OnceLock::new(),
+        };
+        Some(Wake { workload, held_at, released_at, requests: requests as usize, first_byte: Arc::new(first_byte) })
     }
 
     /// Gives a reporter its seat if it is who it says.

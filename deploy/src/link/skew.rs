@@ -57,6 +57,11 @@ impl Skew {
         report.to <= here + bounds::REPORT_AHEAD
     }
 
+    /// `there` on our clock, when it is `here`; none if it then is of the future.
+    pub(crate) fn place_time(&self, there: Time, here: Time) -> Option<Time> {
+        Some(shifted(there, self.seconds())).filter(|time| *time <= here + bounds::REPORT_AHEAD)
+    }
+
     /// `report` on our clock: as it is while the clocks are less than half a second apart.
     fn shift(&self, report: &mut Report) {
         let seconds = self.seconds();

@@ -12,6 +12,7 @@ mod served;
 mod stats;
 mod websocket;
 
+use std::net::IpAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +34,10 @@ use stats::Stats;
 /// and which ids more than once; /ids lists the ids of those that came in whole.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// Port to listen on, at 127.0.0.1.
+    /// Address to listen at; in a pod that others reach, 0.0.0.0.
+    #[arg(long, default_value = "127.0.0.1")]
+    address: IpAddr,
+    /// Port to listen on.
     #[arg(long, env = "PORT", default_value_t = 8080)]
     port: u16,
     /// Name to answer with.
@@ -77,7 +81,7 @@ async fn listen(options: Options) -> std::io::Result<()> {
             _ = interrupt.recv() => return Ok(()),
         }
     }
-    let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
+    let listener = TcpListener::bind((options.address, options.port)).await?;
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     let stopped = async move {

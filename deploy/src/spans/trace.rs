@@ -76,12 +76,12 @@ fn attributes(woken: &Woken) -> Vec<KeyValue> {
         KeyValue::new("workload", woken.workload.to_string()),
         KeyValue::new("requests", i64::try_from(woken.requests).unwrap_or(i64::MAX)),
     ];
-    if let Some(why) = &woken.why {
+    if let Some(why) = woken.why() {
         all.push(KeyValue::new("pods", i64::from(why.pods)));
         all.push(KeyValue::new("rule", why.rule));
         all.push(KeyValue::new("because", why.because.clone()));
     }
-    all.extend(woken.pod.as_ref().map(|pod| KeyValue::new("pod", pod.to_string())));
+    all.extend(woken.pod().map(|pod| KeyValue::new("pod", pod.to_string())));
     all
 }
 

@@ -8,5 +8,6 @@ mod pods_are_as_they_say;
 mod signer;
 mod slow_and_strange;
 mod tls;
+mod wakes_tell_their_phases;
 mod who_speaks;
 mod world;

@@ -3,14 +3,20 @@ use std::sync::Arc;
 
 use config::PodState::{Gone, Ready, Starting};
 use config::link::{Down, Reporter, Token, Up};
-use config::{Pod, PodId, WorkloadId};
+use config::{Pod, PodId, Report, WorkloadId, bounds};
 use deploy::fronts::Fronts;
 use deploy::kubernetes::identity::Verifier;
-use deploy::link::{Heard, Identity, OwnPods};
+use deploy::link::tls::accepting;
+use deploy::link::{self, Heard, Hub, Identity, LinkServer, OwnPods};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use queue_proxy::Clock;
+use queue_proxy::link::{LinkSettings, Tls};
+use queue_proxy::net::Network;
 use serde_json::Value;
-use tokio::time::sleep;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
 use crate::signer::{Apiserver, Signer, claims};
 use crate::world::{Autoscaler, SECOND, Speaker, activator, address, hello, hello_of, of_pod, pod, state_of, workload};
@@ -189,4 +195,68 @@ async fn by_address_a_pod_can_speak_for_nobody_but_itself() {
     let Up::Hello { workload, .. } = hello_of(of_pod("unnamed"), 1, autoscaler.clock.now()) else { unreachable!() };
     let mut unnamed = say_hello(&mut autoscaler, of_pod("unnamed"), workload, None, at(7)).await;
     assert!(!is_welcome(&mut unnamed).await, "whatever it says of its workload");
+}
+
+/// An autoscaler with a port, over TLS, that asks for tokens; where it is, and what it trusts and is trusted by.
+struct Port {
+    hub: Arc<Hub>,
+    heard: mpsc::Receiver<Heard>,
+    clock: Clock,
+    tls: Tls,
+    address: String,
+    tasks: JoinSet<()>,
+}
+
+async fn port(signer: &Signer) -> Port {
+    let certificate = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+    let (pem, key) = (certificate.cert.pem(), certificate.signing_key.serialize_pem());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let (clock, (sender, heard)) = (Clock::wall(), link::channel());
+    let hub = Hub::new(clock, 1, bounds::SYNC_AFTER);
+    hub.workload(&Arc::new(workload(hello())));
+    let verifier = Verifier::new(Apiserver::with(&[signer]).client());
+    let identity = Identity::Token { verifier, namespace: "rouse-system".into() };
+    let accepting = accepting(pem.as_bytes(), key.as_bytes()).expect("a pair");
+    let server = LinkServer::new(Arc::clone(&hub), clock, sender, Some(accepting), identity);
+    let tls = Tls::trusting(pem.as_bytes(), &address).expect("a certificate");
+    let mut tasks = JoinSet::new();
+    tasks.spawn(server.listen(listener));
+    Port { hub, heard, clock, tls, address, tasks }
+}
+
+#[tokio::test]
+async fn a_pod_with_a_token_is_served_over_tls_and_its_reports_are_of_the_workload_that_it_is_told() {
+    let signer = Signer::new("key");
+    let second = Clock::machine_time().second();
+    let Port { hub, mut heard, clock, tls, address: server, mut tasks } = port(&signer).await;
+    let file = std::env::temp_dir().join(format!("rouse-who-speaks-{}", std::process::id()));
+    std::fs::write(&file, signer.sign(&claims(second, "default", "default", ["web-1", "7f"]))).expect("a file");
+    let (link, mut down, keep) = queue_proxy::link::open(LinkSettings {
+        server,
+        tls: Some(tls.introduced_by(file.clone())),
+        reporter: of_pod("web-1.7f"),
+        workload: None,
+        address: address(),
+        clock,
+        network: Network::Tcp,
+    });
+    tasks.spawn(keep);
+    sleep(SECOND / 10).await; // it is refused meanwhile, and comes again
+    hub.pod(clock.now(), Pod { id: PodId::new("web-1.7f"), ..pod("web-1.7f", Starting) });
+    let of = loop {
+        match timeout(30 * SECOND, down.recv()).await.expect("it is welcome").expect("the Link is kept") {
+            Down::Settings { workload, .. } => break workload,
+            _ => continue,
+        }
+    };
+    link.report(&of, Report { from: clock.now(), to: clock.now(), ..Report::default() });
+    let reported = loop {
+        match timeout(30 * SECOND, heard.recv()).await.expect("it is heard").expect("the server lives") {
+            Heard::Up(Up::Report { workload, .. }) => break workload,
+            _ => continue,
+        }
+    };
+    assert_eq!(reported, hello());
+    std::fs::remove_file(file).expect("it is there");
 }

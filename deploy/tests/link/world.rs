@@ -63,6 +63,11 @@ impl Autoscaler {
         self.hub.believed(&PodId::new(name)).map(|pod| pod.state)
     }
 
+    /// Where the driver is to hear; nothing is heard here any more.
+    pub(crate) fn take_heard(&mut self) -> mpsc::Receiver<Heard> {
+        std::mem::replace(&mut self.heard, link::channel().1)
+    }
+
     /// What the driver hears next.
     pub(crate) async fn heard(&mut self) -> Heard {
         timeout(60 * SECOND, self.heard.recv()).await.expect("it hears something").expect("the server lives")

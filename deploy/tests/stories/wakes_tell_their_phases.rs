@@ -21,11 +21,13 @@ async fn the_phases_of_a_wake_add_up_to_what_its_client_waited() {
     let woken = &wakes[0];
     assert!(woken.took() <= waited && waited - woken.took() <= 5 * MS, "{:?} of {waited:?}", woken.took());
     let took: Vec<(Phase, Duration)> = woken.phases().map(|(phase, from, to)| (phase, to.since(from))).collect();
-    assert_eq!(took.iter().map(|(phase, _)| *phase).collect::<Vec<_>>(), Phase::ALL);
+    let within_one_process =
+        [Phase::Decided, Phase::Asked, Phase::Started, Phase::Ready, Phase::HandedOver, Phase::FirstByte];
+    assert_eq!(took.iter().map(|(phase, _)| *phase).collect::<Vec<_>>(), within_one_process);
     let of = |wanted| took.iter().find(|(phase, _)| *phase == wanted).map_or(Duration::ZERO, |(_, took)| *took);
     assert!(of(Phase::Ready) >= 200 * MS && of(Phase::Ready) <= 260 * MS, "{took:?}");
     assert!(of(Phase::FirstByte) >= 50 * MS && of(Phase::FirstByte) <= 55 * MS, "{took:?}");
-    assert_eq!(woken.pod.as_ref(), system.pods(PodState::Ready).first().map(|(pod, _)| pod));
+    assert_eq!(woken.pod(), system.pods(PodState::Ready).first().map(|(pod, _)| pod));
 
     // It sleeps, and wakes again.
     tokio::time::sleep(200 * SECOND).await;

@@ -14,7 +14,7 @@ use config::{PodId, PodState, Time, bounds};
 /// written before the autoscaler has said which one it is.
 ///
 /// An answer belongs to the connection on which it was asked for: it is said there or not at all.
-/// How long requests took is said once, to an autoscaler that listens, and not kept.
+/// How long requests took, and how workloads woke, is said once, to an autoscaler that listens, and not kept.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     kept: VecDeque<Kept>,
@@ -28,8 +28,8 @@ pub(crate) struct Outbox {
     state: Option<State>,
     /// What was asked for on this connection.
     answers: VecDeque<Up>,
-    /// How long requests took; empty unless an autoscaler listens.
-    latencies: VecDeque<Up>,
+    /// What is said once; empty unless an autoscaler listens.
+    passing: VecDeque<Up>,
     resent: u64,
     dropped: u64,
 }
@@ -68,7 +68,7 @@ impl Outbox {
                 return;
             }
             Up::Door { .. } => return self.answer(frame),
-            Up::Latency { .. } => return self.push_latency(frame),
+            Up::Latency { .. } | Up::Woke { .. } => return self.push_passing(frame),
             Up::Hello { .. } | Up::Heartbeat { .. } => return,
         }
         self.expire(now);
@@ -89,15 +89,15 @@ impl Outbox {
         self.answers.push_back(frame);
     }
 
-    fn push_latency(&mut self, frame: Up) {
+    fn push_passing(&mut self, frame: Up) {
         if !self.is_welcome {
             return;
         }
-        if self.latencies.len() == bounds::LATENCY_FRAMES {
-            self.latencies.pop_front();
+        if self.passing.len() == bounds::LATENCY_FRAMES {
+            self.passing.pop_front();
             self.dropped += 1;
         }
-        self.latencies.push_back(frame);
+        self.passing.push_back(frame);
     }
 
     /// Says how the pod is.
@@ -119,7 +119,7 @@ impl Outbox {
     /// Nobody listens until the next welcome.
     pub(crate) fn disconnected(&mut self) {
         self.is_welcome = false;
-        self.latencies = VecDeque::new();
+        self.passing = VecDeque::new();
     }
 
     /// The autoscaler says which one it is.
@@ -143,7 +143,7 @@ impl Outbox {
     pub(crate) fn has_next(&self) -> bool {
         self.state.as_ref().is_some_and(|state| !state.is_written)
             || !self.answers.is_empty()
-            || !self.latencies.is_empty()
+            || !self.passing.is_empty()
             || (self.is_welcome && self.next < self.kept.len())
     }
 
@@ -153,7 +153,7 @@ impl Outbox {
             state.is_written = true;
             return Some(Cow::Borrowed(&state.frame));
         }
-        if let Some(frame) = self.answers.pop_front().or_else(|| self.latencies.pop_front()) {
+        if let Some(frame) = self.answers.pop_front().or_else(|| self.passing.pop_front()) {
             return Some(Cow::Owned(frame));
         }
         if !self.is_welcome {
@@ -177,8 +177,8 @@ impl Outbox {
             self.forget_oldest();
         }
         // A burst's room is given back.
-        if self.latencies.is_empty() {
-            self.latencies = VecDeque::new();
+        if self.passing.is_empty() {
+            self.passing = VecDeque::new();
         }
         if self.kept.capacity() > 1024 && self.kept.len() < self.kept.capacity() / 4 {
             self.kept.shrink_to(self.kept.len() * 2);

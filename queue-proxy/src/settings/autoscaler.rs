@@ -53,8 +53,9 @@ impl Reader {
         }
         let trust = self.trust();
         let workload = self.get("ROUSE_WORKLOAD");
-        if self.text("ROUSE_WORKLOAD").is_empty() && self.text("ROUSE_LINK_TOKEN").is_empty() {
-            self.problems.push("ROUSE_WORKLOAD: required with ROUSE_AUTOSCALER, or else ROUSE_LINK_TOKEN".to_owned());
+        // A cluster's autoscaler knows its pods: by their tokens, or by their UIDs and where they connect from.
+        if ["ROUSE_WORKLOAD", "ROUSE_LINK_TOKEN", "ROUSE_POD_UID"].iter().all(|name| self.text(name).is_empty()) {
+            self.problems.push("ROUSE_WORKLOAD: required with ROUSE_AUTOSCALER, but for pods of a cluster".to_owned());
         }
         let names = ["ROUSE_POD", "SERVING_POD"].map(|name| self.text(name));
         let pod = names.iter().find(|name| !name.is_empty());

@@ -81,6 +81,9 @@ fn a_pod_with_a_token_need_not_know_its_workload_and_shows_it_to_nobody_it_canno
     assert_eq!(by_file.workload, Some("web".parse().unwrap()));
     assert_eq!(by_file.trust.unwrap().authorities, Authorities::File("/ca.pem".into()));
 
+    let known_by_address = [("ROUSE_LINK_TOKEN", ""), ("ROUSE_LINK_CA_PEM", "-----BEGIN")];
+    assert_eq!(reports(&known_by_address).unwrap().workload, None);
+
     let only_problem = |more: &[(&str, &str)]| <[String; 1]>::try_from(reports(more).unwrap_err()).unwrap();
     assert!(only_problem(&[])[0].starts_with("ROUSE_LINK_TOKEN: a token is sent over TLS only"));
     let both = [("ROUSE_LINK_CA", "/ca.pem"), ("ROUSE_LINK_CA_PEM", "-----BEGIN")];
@@ -122,4 +125,20 @@ fn all_problems_are_told_at_once() {
     ];
     assert_eq!(names.map(about), [1; 7], "{problems:#?}");
     assert_eq!(problems.len(), 7);
+}
+
+#[test]
+fn where_services_are_that_are_called_like_us_is_no_setting() {
+    let links = [
+        ("ROUSE_SHOP_SERVICE_HOST", "10.96.0.1"),
+        ("ROUSE_SHOP_SERVICE_PORT_HTTP", "80"),
+        ("ROUSE_SHOP_PORT", "tcp://10.96.0.1:80"),
+        ("ROUSE_SHOP_PORT_80_TCP_ADDR", "10.96.0.1"),
+    ];
+    let needed = [("QUEUE_SERVING_PORT", "8012"), ("USER_PORT", "8080")];
+    let read = |more: &[(&str, &str)]| {
+        Settings::read(needed.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    };
+    assert!(read(&links).is_ok());
+    assert_eq!(read(&[("ROUSE_DRIAN_QUIET", "1")]).unwrap_err(), ["ROUSE_DRIAN_QUIET: unknown"]);
 }

@@ -27,7 +27,17 @@ pub use times::LeaseTimes;
 /// The Lease [`names::LEASE`], which one of those that want it holds at a time.
 ///
 /// Each write is one of what was seen before it, or it fails: two never take it together. Its holder stops before others
-/// may take it.
+/// may take it, so whoever acts on it does so only until [`Lease::keep`] returns:
+///
+/// ```text
+/// lease.acquire().await;
+/// tokio::select! {
+///     () = lease.keep() => {}          // lost: end, or start anew
+///     () = decide() => {}
+///     () = told_to_end() => {}
+/// }
+/// lease.release().await;               // nothing, if it is lost
+/// ```
 pub struct Lease {
     writes: Writes,
     api: Api<Record>,

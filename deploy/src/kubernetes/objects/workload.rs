@@ -1,8 +1,11 @@
 //! Workloads: Deployments, StatefulSets, and whatever else has a scale subresource.
 
+use std::collections::BTreeMap;
+
 use config::annotations::keys;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::{Object, or_default};
@@ -15,16 +18,26 @@ pub(in crate::kubernetes) type WorkloadObject = Object<WorkloadSpec, WorkloadSta
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(in crate::kubernetes) struct WorkloadSpec {
     /// None is one in Deployments and StatefulSets, which always have it once they are stored.
+    #[serde(default, deserialize_with = "if_it_fits")]
     pub(in crate::kubernetes) replicas: Option<u32>,
+    #[serde(default, deserialize_with = "if_it_fits")]
     pub(in crate::kubernetes) selector: Option<LabelSelector>,
     #[serde(default)]
     pub(in crate::kubernetes) template: Value,
 }
 
+impl WorkloadSpec {
+    /// The labels of its pods.
+    pub(in crate::kubernetes) fn pod_labels(&self) -> BTreeMap<String, String> {
+        let labels = self.template["metadata"]["labels"].as_object().into_iter().flatten();
+        labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+    }
+}
+
 /// How it is.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(in crate::kubernetes) struct WorkloadStatus {
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "if_it_fits")]
     pub(in crate::kubernetes) conditions: Vec<Condition>,
 }
 
@@ -39,6 +52,12 @@ pub(in crate::kubernetes) struct Condition {
     pub(in crate::kubernetes) reason: String,
     #[serde(default, deserialize_with = "or_default")]
     pub(in crate::kubernetes) message: String,
+}
+
+/// What a kind of which only the scale subresource is known calls alike may be something else: one field must not make
+/// a whole list unreadable.
+fn if_it_fits<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(from: D) -> Result<T, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(from)?).unwrap_or_default())
 }
 
 impl WorkloadObject {
@@ -168,5 +187,11 @@ mod tests {
         }));
         assert_eq!((object.spec.replicas, object.spec.selector.is_none()), (None, true));
         assert_eq!(&*object.declaration(), r#"{"metadata":{"annotations":{},"labels":{}}}"#);
+        let strange = read(json!({
+            "metadata": { "name": "s" }, "spec": { "replicas": "two", "selector": "app=s", "template": "small" },
+            "status": { "conditions": { "ready": true } },
+        }));
+        assert_eq!((strange.spec.replicas, strange.spec.selector.is_none()), (None, true));
+        assert!(strange.status.conditions.is_empty());
     }
 }

@@ -28,9 +28,9 @@ impl View {
         let again = self.tell_scale(id, now);
         let health = self.look(id, replicas, now);
         self.tell_failure(id, &health);
-        self.mark(id, health.ready, replicas);
+        let marked = self.mark(id, health.ready, replicas, now);
         let created = self.see_to_creation(id, &health, replicas, now);
-        let again = [again, health.again, created].into_iter().flatten().min();
+        let again = [again, health.again, marked, created].into_iter().flatten().min();
         self.alarms.set(id, again);
     }
 

@@ -88,7 +88,7 @@ enum Sight {
     Workload(usize, watcher::Result<Event<WorkloadObject>>),
     Pod(watcher::Result<Event<PodObject>>),
     Scaler(watcher::Result<Event<ScalerObject>>),
-    Creation(watcher::Result<Event<CoreEvent>>),
+    Creation(Box<watcher::Result<Event<CoreEvent>>>),
 }
 
 /// What a list names, for objects of which nothing else is kept.
@@ -134,6 +134,12 @@ impl View {
         loop {
             if let Some(event) = self.out.pop_front() {
                 return event;
+            }
+            // All that was listed has been told, and taken in.
+            if self.stage == Stage::Complete
+                && let Some(router) = &self.parts.router
+            {
+                router.platform_is_complete();
             }
             // A large change takes room that a small one does not need.
             self.out.shrink_to(64);
@@ -201,7 +207,7 @@ impl View {
                 }
             }
             Sight::Creation(event) => {
-                if let Some(event) = works(&mut self.trouble, "events", event) {
+                if let Some(event) = works(&mut self.trouble, "events", *event) {
                     self.see_creation(event, now);
                 }
             }

@@ -41,7 +41,12 @@ impl View {
             self.tell_of(&id);
             let owner = self.pods.get(&id).and_then(|pod| pod.owner.clone());
             match owner {
-                Some(owner) => self.consider(&owner, now),
+                Some(owner) => {
+                    if let Some(router) = &self.parts.router {
+                        router.pod_ports(&owner, &id, pods::named_ports(object));
+                    }
+                    self.consider(&owner, now);
+                }
                 None => self.may_be_stray(&id, &object.metadata, now),
             }
         }

@@ -18,25 +18,22 @@ use crate::kubernetes::{failures, patches};
 pub(super) enum Done {
     /// Wrote these annotations on a workload, if it could.
     Marked(WorkloadId, Option<Map<String, Value>>),
-    /// Had a workload's controller try again.
-    Nudged,
+    /// Something of which nothing follows here.
+    Nothing,
     /// Read a workload's scale subresource, if it could.
-    Read(WorkloadId, Option<ScaleObject>),
+    Read(WorkloadId, Option<Box<ScaleObject>>),
 }
 
 impl View {
     pub(super) fn done(&mut self, done: Done) {
         let now = self.now();
         match done {
-            Done::Nudged => {}
+            Done::Nothing => {}
             Done::Marked(id, written) => {
                 if let Some(known) = self.workloads.get_mut(&id) {
-                    known.marks.written(written.as_ref());
+                    known.marks.written(written.as_ref(), now);
                 }
-                match written {
-                    Some(_) => self.consider(&id, now),
-                    None => self.alarms.set(&id, Some(now + bounds::PLATFORM_RETRY_SLOWEST)),
-                }
+                self.consider(&id, now);
             }
             Done::Read(id, Some(scale)) => {
                 self.scale_seen(&id, scale.replicas(), scale.metadata.version(), None, now);
@@ -55,15 +52,19 @@ impl View {
     }
 
     /// Writes on the workload how many replicas it had at adoption, and once its initial scale was reached that it was.
-    pub(super) fn mark(&mut self, id: &WorkloadId, ready: u32, replicas: u32) {
-        let Some(known) = self.workloads.get_mut(id) else { return };
-        let Some(policy) = known.told.as_ref().map(|told| &told.policy) else { return };
+    /// When to try that again, if it could not be written.
+    pub(super) fn mark(&mut self, id: &WorkloadId, ready: u32, replicas: u32, now: Time) -> Option<Time> {
+        let known = self.workloads.get_mut(id)?;
+        let policy = &known.told.as_ref()?.policy;
         // One that is found at zero sleeps, and its first wake is as any other.
         let sleeps = known.marks.original == Some(0) && replicas == 0;
         let is_reached = sleeps || autoscaler::activity::is_initialized(policy, ready, known.marks.initialized);
         let due = known.marks.due(is_reached);
         if due.is_empty() {
-            return;
+            return None;
+        }
+        if now < known.marks.not_before {
+            return Some(known.marks.not_before);
         }
         known.marks.is_busy = true;
         let (id, kind, writes) = (id.clone(), known.kind.clone(), self.parts.writes.clone());
@@ -77,6 +78,7 @@ impl View {
                 }
             }
         });
+        None
     }
 
     /// Has the workload's controller try again to create pods.
@@ -91,7 +93,26 @@ impl View {
             if let Err(error) = patches::nudge(&writes, &kind, (&id, &uid), &selector, at).await {
                 tracing::debug!("{id}: its controller cannot be made to try again: {error}");
             }
-            Done::Nudged
+            Done::Nothing
+        });
+    }
+
+    /// The workload at `replicas` is ours no more. If it is there all the same, and at zero, nobody would ever wake it: it
+    /// gets back what it had at adoption.
+    pub(super) fn leave(&mut self, id: &WorkloadId, replicas: u32) {
+        let Some(known) = self.workloads.get(id).filter(|_| replicas == 0) else { return };
+        let pods = known.marks.original.unwrap_or(1).max(1);
+        let (id, kind, uid) = (id.clone(), known.kind.clone(), known.uid.clone());
+        let writes = self.parts.writes.clone();
+        self.tasks.spawn(async move {
+            match patches::give_back(&writes, &kind, (&id, &uid), pods).await {
+                Ok(true) => tracing::info!("{id}: is Rouse's no more and was at zero: {pods} replicas again"),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!("{id}: is Rouse's no more, and cannot be given its replicas back: {error}")
+                }
+            }
+            Done::Nothing
         });
     }
 
@@ -105,7 +126,7 @@ impl View {
                 Err(error) => Err(kube::Error::HttpError(error)),
             };
             let read = read.map_err(|error| tracing::warn!("{id}: its scale cannot be read: {error}"));
-            Done::Read(id, read.ok())
+            Done::Read(id, read.ok().map(Box::new))
         });
     }
 
@@ -117,7 +138,7 @@ impl View {
             let which = Which::with("involvedObject.kind=StatefulSet,reason=FailedCreate");
             let (events, handle) = abortable(watch(events, which));
             self.creations = Some(handle);
-            self.sights.push(told(events, Sight::Creation));
+            self.sights.push(told(events, |event| Sight::Creation(Box::new(event))));
         }
     }
 

@@ -23,6 +23,9 @@ impl View {
             Event::Delete(object) => {
                 let id = self.id(kind, &object);
                 self.workload_gaps[kind].is_gone(&id);
+                if let Some((_, replicas)) = self.shared.replicas(&id) {
+                    self.leave(&id, replicas);
+                }
                 self.workload_gone(&id);
             }
             Event::InitDone => {
@@ -61,7 +64,17 @@ impl View {
         } else if is_new_generation || self.shared.replicas(&id).is_none() {
             self.read_scale(&id);
         }
+        self.guard(&id);
         self.consider(&id, now);
+    }
+
+    /// Whether evictions of its pods have a budget follows from its settings.
+    fn guard(&self, id: &WorkloadId) {
+        if let Some(disruptions) = &self.parts.disruptions
+            && let Some(guarded) = self.workloads.get(id).and_then(Known::guarded)
+        {
+            disruptions.see(id, guarded);
+        }
     }
 
     /// What the workload is asked to have is known.
@@ -102,7 +115,7 @@ impl View {
             return;
         }
         let message = format!(
-            "{by} changed replicas from {from} to {to}, the {times}th time within minutes. It is kept for a stable window: \
+            "{by} changed replicas from {from} to {to}, the last of {times} such changes within minutes. It is kept for a stable window: \
              leave replicas out of what is applied, or take the label rouse.dev/scale off"
         );
         self.complain(About::Workload(id.clone()), "ForeignScale", message);
@@ -126,6 +139,7 @@ impl View {
                 self.complain(About::Workload(id.clone()), reason, complaint);
             }
         }
+        self.guard(id);
         if matches!(reading, Reading::Changed(_)) || (is_new && matches!(reading, Reading::Same(_))) {
             self.announce(id);
         }
@@ -180,6 +194,9 @@ impl View {
         self.shared.remove(id);
         self.lacks_no_more(id);
         self.others.forget(id);
+        if let Some(disruptions) = &self.parts.disruptions {
+            disruptions.gone(id);
+        }
         let now = self.now();
         let pods: Vec<_> = self.pods.of(id).map(|(pod, _)| pod.clone()).collect();
         for pod in pods {

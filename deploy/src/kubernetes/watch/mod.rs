@@ -34,6 +34,16 @@ impl Which {
         Which { labels: Some(format!("{key}=true")), fields: None }
     }
 
+    /// Those with the label `key=value`.
+    pub(super) fn labelled_as(key: &str, value: &str) -> Which {
+        Which { labels: Some(format!("{key}={value}")), fields: None }
+    }
+
+    /// Those with the label `key`, whatever its value.
+    pub(super) fn with_label(key: &str) -> Which {
+        Which { labels: Some(key.to_owned()), fields: None }
+    }
+
     /// Those whose fields have these values: `reason=FailedCreate`.
     pub(super) fn with(fields: &str) -> Which {
         Which { labels: None, fields: Some(fields.to_owned()) }

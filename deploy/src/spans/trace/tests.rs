@@ -40,7 +40,7 @@ fn whole() -> Woken {
     let pod = Pod { id, workload, address, state, has_queue_proxy: true, created };
     wakes.decided(&pod.workload, &because(), seconds(11));
     wakes.asked(&pod.workload, seconds(12));
-    wakes.started(&pod, seconds(13));
+    wakes.started(&pod.id, seconds(13));
     wakes.ready(&pod, seconds(14));
     let (held_at, released_at, first_byte) = (seconds(10), seconds(15), Arc::new(seconds(16).into()));
     wakes.woke(&Wake { workload: pod.workload, held_at, released_at, requests: 3, first_byte })

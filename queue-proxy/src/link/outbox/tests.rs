@@ -23,6 +23,11 @@ fn latency() -> Up {
     Up::Latency { reporter: reporter(), workload: WorkloadId::new("n", "k", "w"), latency: Latency::default() }
 }
 
+fn woke() -> Up {
+    let (held_at, released_at, first_byte) = (at(1), at(2), None);
+    Up::Woke { reporter: reporter(), workload: "web".parse().unwrap(), held_at, released_at, requests: 1, first_byte }
+}
+
 fn at(seconds: u64) -> Time {
     Time::ZERO + Duration::from_secs(seconds)
 }
@@ -63,15 +68,17 @@ fn what_was_not_acknowledged_is_written_again_and_nothing_else() {
 }
 
 #[test]
-fn how_long_requests_took_is_said_once_and_only_to_who_listens() {
+fn how_long_requests_took_and_how_a_workload_woke_is_said_once_and_only_to_who_listens() {
     let mut outbox = Outbox::default();
     outbox.push(at(0), latency());
+    outbox.push(at(0), woke());
     assert!(!outbox.has_next(), "nobody listens");
     outbox.welcomed(at(0), 1);
     outbox.push(at(1), left());
     outbox.push(at(1), latency());
-    let mut said = || outbox.next().map(Cow::into_owned);
-    assert_eq!([said(), said(), said()], [Some(latency()), Some(left()), None], "before the last word");
+    outbox.push(at(1), woke());
+    let said = std::iter::from_fn(|| outbox.next().map(Cow::into_owned));
+    assert_eq!(said.collect::<Vec<_>>(), [latency(), woke(), left()], "before the last word");
 
     outbox.push(at(2), latency());
     outbox.disconnected();
@@ -82,7 +89,7 @@ fn how_long_requests_took_is_said_once_and_only_to_who_listens() {
     assert_eq!(written(&mut outbox), [0, 1], "what was not said before the connection broke is not said after");
 
     (0..=bounds::LATENCY_FRAMES).for_each(|_| outbox.push(at(3), latency()));
-    assert_eq!((outbox.latencies.len(), outbox.dropped()), (bounds::LATENCY_FRAMES, 1));
+    assert_eq!((outbox.passing.len(), outbox.dropped()), (bounds::LATENCY_FRAMES, 1));
 }
 
 #[test]

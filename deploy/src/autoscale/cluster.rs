@@ -1,0 +1,206 @@
+//! The autoscaler of a cluster: of several, the one that holds the Lease decides.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use config::{Platform, WorkloadId, bounds};
+use kube::Client;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tracing::info;
+
+use super::core::Core;
+use super::{AutoscalerOptions, IdentityFlag};
+use crate::exposition;
+use crate::kubernetes::authority::Authority;
+use crate::kubernetes::discovery::{Discovered, KindName};
+use crate::kubernetes::disruption::Disruptions;
+use crate::kubernetes::endpoint::LinkEndpoint;
+use crate::kubernetes::events::Recorder;
+use crate::kubernetes::fronts::RoutedFronts;
+use crate::kubernetes::identity::Verifier;
+use crate::kubernetes::knative;
+use crate::kubernetes::lease::{Lease, LeaseTimes};
+use crate::kubernetes::names;
+use crate::kubernetes::platform::{KubernetesParts, KubernetesPlatform};
+use crate::kubernetes::route::{Router, RouterParts};
+use crate::kubernetes::route_calls::RouteCalls;
+use crate::kubernetes::told::Teller;
+use crate::kubernetes::writes::Writes;
+use crate::link::{Identity, OwnPods};
+use crate::narrate::Narrator;
+use crate::process::{RunError, Signals, bind, raise_file_limit};
+
+/// What matters on Kubernetes only.
+#[derive(Clone, Debug)]
+pub struct ClusterOptions {
+    /// Our own namespace.
+    pub namespace: String,
+    /// The name of this process: its pod's.
+    pub pod_name: String,
+    /// The address of this pod, to which the Service of Links leads while it decides.
+    pub pod_ip: Option<IpAddr>,
+    /// Kinds that are scaled besides Deployments and StatefulSets.
+    pub kinds: Vec<KindName>,
+    /// Whether Knative's `Service` objects are served, if their definition is ours.
+    pub knative_services: bool,
+    /// How long the Lease lasts.
+    pub lease: LeaseTimes,
+    /// Writes to the apiserver a second in the long run.
+    pub qps: f64,
+    /// Writes to the apiserver at once.
+    pub burst: u32,
+    /// How long no pod may have seen a request past the activators until it is believed that there are no more.
+    pub route_settle: Duration,
+    /// How long the certificate of the port for Links is good for.
+    pub certificate_lifetime: Duration,
+}
+
+/// Waits for the Lease, and decides for as long as it is held.
+pub(super) async fn serve(options: &AutoscalerOptions) -> Result<(), RunError> {
+    raise_file_limit();
+    let cluster = &options.cluster;
+    let mut signals = Signals::new()?;
+    let reporters = bind(options.listen, "the port for Links", "choose another with --listen")?;
+    let asking = bind(options.admin, "the admin port", "choose another with --admin")?;
+    let metrics = exposition::start()?;
+    let client = Client::try_default().await.context("no cluster: neither in a pod, nor does KUBECONFIG name one")?;
+    let writes = Writes::new(client, cluster.qps, cluster.burst);
+    let discovered = Discovered::read(writes.client(), &cluster.kinds).await;
+    let discovered = Arc::new(discovered.context("the cluster does not serve what is needed")?);
+    let tls = tls(options, &writes).await?;
+
+    let mut tasks = JoinSet::new();
+    let core = Core::new(options.sync_after);
+    core.answer(&mut tasks, asking, metrics);
+    let mut lease = Lease::new(writes.clone(), &cluster.namespace, cluster.pod_name.as_str(), cluster.lease);
+    info!("waiting for the Lease");
+    tokio::select! {
+        () = lease.acquire() => {}
+        () = signals.first() => return Ok(()),
+    }
+    let leading = Leading { options, writes, discovered };
+    leading.start(&mut tasks, core, reporters, tls).await?;
+    let ended = tokio::select! {
+        () = lease.keep() => Err(RunError::Failed(anyhow!("the Lease is lost: another decides"))),
+        () = signals.first() => Ok(()),
+        // None of them ends by itself.
+        Some(ended) = tasks.join_next() => Err(RunError::Failed(anyhow!("a part of it ended: {ended:?}"))),
+    };
+    tasks.shutdown().await; // nothing is written any more once the Lease is given up
+    lease.release().await;
+    info!("ended");
+    ended
+}
+
+/// Certificate and key of the files that were named, else by the authority of the cluster.
+async fn tls(options: &AutoscalerOptions, writes: &Writes) -> anyhow::Result<Option<TlsAcceptor>> {
+    if let Some((certificate, key)) = &options.tls {
+        return crate::link::tls::read(certificate, key).map(Some);
+    }
+    let namespace = &options.cluster.namespace;
+    let authority = Authority::ensure(writes, namespace).await.context("no certificate authority")?;
+    let service = format!("{}.{namespace}.svc", names::AUTOSCALER);
+    let own = authority.server_config(&[service], options.cluster.certificate_lifetime, "h2");
+    Ok(Some(TlsAcceptor::from(own.context("no certificate for the port for Links")?)))
+}
+
+/// The one that decides.
+struct Leading<'a> {
+    options: &'a AutoscalerOptions,
+    writes: Writes,
+    discovered: Arc<Discovered>,
+}
+
+impl Leading<'_> {
+    async fn start(
+        self,
+        tasks: &mut JoinSet<()>,
+        core: Core,
+        reporters: TcpListener,
+        tls: Option<TlsAcceptor>,
+    ) -> anyhow::Result<()> {
+        let Leading { options, writes, discovered } = self;
+        let cluster = &options.cluster;
+        let (teller, told) = Teller::channel();
+        let (routes, calls) = RouteCalls::channel();
+        let (wakes, woken) = mpsc::channel(bounds::KUBE_ROUTE_WAKES);
+        let router = Router::new(RouterParts {
+            writes: writes.clone(),
+            slices: discovered.endpoint_slices.clone(),
+            hub: Arc::clone(&core.hub),
+            teller: teller.clone(),
+            wakes,
+            clock: core.clock,
+            settle: cluster.route_settle,
+        });
+        let disruptions = Arc::new(Disruptions::new(writes.clone(), discovered.disruption_budgets.clone()));
+        let platform = KubernetesPlatform::new(KubernetesParts {
+            writes: writes.clone(),
+            discovered: Arc::clone(&discovered),
+            namespace: cluster.namespace.clone(),
+            clock: core.clock,
+            routes,
+            router: Some(Arc::clone(&router)),
+            disruptions: Some(Arc::clone(&disruptions)),
+            teller: teller.clone(),
+            wakes: core.hub.wakes(),
+        });
+        let identity = identity(options, &writes).await;
+        let (clock, instance) = (core.clock, cluster.pod_name.clone());
+        let fronts = Arc::new(RoutedFronts { hub: Arc::clone(&core.hub), router: Arc::clone(&router) });
+        let narrator = Narrator::new(core.hub.wakes()).with_teller(teller.clone());
+        core.start(tasks, (&platform, fronts), narrator, reporters, (tls, identity));
+        tasks.spawn(Recorder::new(writes.clone(), Arc::clone(&platform), clock, told, instance).run());
+        tasks.spawn(follow_reach(Arc::clone(&router), Arc::clone(&platform)));
+        tasks.spawn(wake_for_release(woken, platform));
+        tasks.spawn(async move { match disruptions.run().await {} });
+        if cluster.knative_services {
+            let (services, settings) = (writes.clone(), watch::channel(knative::Settings::default()).1);
+            tasks.spawn(async move { match knative::run(services, settings).await {} });
+        }
+        tasks.spawn(Arc::clone(&router).carry_out(calls));
+        tasks.spawn(router.run());
+        if let Some(address) = cluster.pod_ip {
+            let version = discovered.endpoint_slices.version.clone();
+            let endpoint = LinkEndpoint::new(writes, &cluster.namespace, &version, address);
+            tasks.spawn(async move { endpoint.keep().await });
+        }
+        Ok(())
+    }
+}
+
+async fn identity(options: &AutoscalerOptions, writes: &Writes) -> Identity {
+    match options.reporter_identity {
+        IdentityFlag::None => Identity::None,
+        IdentityFlag::Address => Identity::Address(OwnPods::default()),
+        IdentityFlag::Token => {
+            let verifier = Verifier::new(writes.client().clone());
+            verifier.prepare().await;
+            Identity::Token { verifier, namespace: options.cluster.namespace.as_str().into() }
+        }
+    }
+}
+
+/// Hosts and protocols of workloads, as their Services have them.
+async fn follow_reach(router: Arc<Router>, platform: Arc<KubernetesPlatform>) {
+    let mut changed = router.follow_reach();
+    loop {
+        for id in changed.next().await {
+            platform.set_reach(&id, router.reach(&id));
+        }
+    }
+}
+
+/// A workload that sleeps gets a pod before its Service is given back.
+async fn wake_for_release(mut woken: mpsc::Receiver<WorkloadId>, platform: Arc<KubernetesPlatform>) {
+    while let Some(id) = woken.recv().await {
+        if let Err(error) = platform.scale(&id, 1).await {
+            tracing::warn!("cannot wake {id}, whose Service is to be given back: {error}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What decides, whatever the platform: the engine, who is linked, and the task that drives them.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use autoscaler::{Engine, EngineSettings, Reporters, StartAs};
+use config::Platform;
+use metrics_exporter_prometheus::PrometheusHandle;
+use parking_lot::Mutex;
+use queue_proxy::{Clock, Connections};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use crate::admin::Admin;
+use crate::drive::Driver;
+use crate::fronts::Fronts;
+use crate::link::{self, Heard, Hub, Identity, LinkServer};
+use crate::narrate::Narrator;
+use crate::process::listen;
+
+/// How long after the whole second the engine ticks: the reports of that second, which reporters send within
+/// [`config::bounds::LINK_SPREAD`] after it, are in by then.
+const TICK_OFFSET: Duration = Duration::from_millis(50);
+
+/// The parts, before they run.
+pub(super) struct Core {
+    pub(super) clock: Clock,
+    pub(super) hub: Arc<Hub>,
+    engine: Arc<Mutex<Engine>>,
+    sender: mpsc::Sender<Heard>,
+    frames: mpsc::Receiver<Heard>,
+}
+
+impl Core {
+    /// Parts that know nothing yet; for `sync_after` from now on they take nothing for gone that has not spoken.
+    pub(super) fn new(sync_after: Duration) -> Core {
+        let clock = Clock::wall();
+        let settings = EngineSettings { tick_offset: TICK_OFFSET, start: StartAs::Zero, reporters: Reporters::Linked };
+        let engine = Arc::new(Mutex::new(Engine::new(settings)));
+        let hub = Hub::new(clock, RandomState::new().hash_one(()), sync_after);
+        let (sender, frames) = link::channel();
+        Core { clock, hub, engine, sender, frames }
+    }
+
+    /// Serves the admin port.
+    pub(super) fn answer(&self, tasks: &mut JoinSet<()>, port: TcpListener, metrics: PrometheusHandle) {
+        let admin = Admin::of_autoscaler(Arc::clone(&self.engine), Arc::clone(&self.hub), self.clock, metrics);
+        tasks.spawn(listen(Connections::default(), port, admin));
+    }
+
+    /// Serves reporters, and decides.
+    pub(super) fn start<P: Platform, F: Fronts>(
+        self,
+        tasks: &mut JoinSet<()>,
+        (platform, fronts): (&Arc<P>, Arc<F>),
+        narrator: Narrator,
+        reporters: TcpListener,
+        (tls, identity): (Option<TlsAcceptor>, Identity),
+    ) {
+        let Core { clock, hub, engine, sender, frames } = self;
+        let server = LinkServer::new(hub, clock, sender, tls, identity);
+        let platform = Arc::clone(platform);
+        tasks.spawn(Driver { platform, engine, fronts, clock, frames, narrator }.run());
+        tasks.spawn(Arc::clone(&server).tend());
+        tasks.spawn(server.listen(reporters));
+    }
+}

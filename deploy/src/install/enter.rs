@@ -1,0 +1,89 @@
+//! `rouse install`.
+
+use anyhow::bail;
+use kube::Client;
+use serde_json::Value;
+
+use super::apply::{Outcome, apply, try_apply};
+use super::available::await_available;
+use super::cluster::Cluster;
+use super::manifests::{MANAGER_LABEL, NAME_LABEL, SYSTEM_NAMESPACES, foreign_namespace, manifests};
+use super::object::resource;
+use super::serves::Serves;
+use super::workloads::{self, unpaused};
+use super::{How, Object, Say, Settings};
+use crate::kubernetes::names::MANAGED_BY;
+
+/// Installs Rouse, or brings what is installed to this version and these settings. Does nothing where all is so already.
+///
+/// # Errors
+/// When the apiserver refuses something, or our pods do not become ready.
+pub async fn install(client: Client, mut settings: Settings, how: How, say: Say<'_>) -> anyhow::Result<()> {
+    let cluster = Cluster::new(client);
+    let serves = Serves::discover(&cluster).await?;
+    settings.budgets = serves.budgets;
+    if settings.pod_monitor && !serves.pod_monitors {
+        bail!("--pod-monitor: this cluster has no monitoring.coreos.com/v1; the Prometheus operator brings it");
+    }
+    let mut objects = manifests(&settings);
+    if let Some(namespace) = objects.first_mut().filter(|object| object.kind() == "Namespace")
+        && is_foreign(cluster.get(namespace).await?.as_ref())
+    {
+        *namespace = foreign_namespace(&settings.namespace);
+    }
+    objects.extend(system_namespaces(&cluster).await?);
+    for object in &objects {
+        let outcome = if how.dry_run { try_apply(&cluster, object).await? } else { apply(&cluster, object).await? };
+        let would = if how.dry_run && outcome != Outcome::Unchanged { "would be " } else { "" };
+        say(&format!("{object} {would}{}", outcome.word()));
+    }
+    resume(&cluster, &settings, how, say).await?;
+    if how.dry_run {
+        say("nothing was changed");
+        return Ok(());
+    }
+    let deployments: Vec<&Object> = objects.iter().filter(|object| object.kind() == "Deployment").collect();
+    await_available(&cluster, &deployments, how.wait).await?;
+    say(NEXT);
+    Ok(())
+}
+
+/// What to do once Rouse is there.
+const NEXT: &str = "
+Rouse is ready. To hand it a workload:
+  - label it rouse.dev/scale=true, and its pod template rouse.dev/inject=true
+  - annotate its Service rouse.dev/workload=NAME
+deploy/KUBERNETES.md has a whole example.";
+
+/// Whether a namespace is there that is not ours.
+fn is_foreign(namespace: Option<&Value>) -> bool {
+    namespace.is_some_and(|namespace| namespace["metadata"]["labels"][MANAGER_LABEL] != MANAGED_BY)
+}
+
+/// Kubernetes' own namespaces that do not say which they are: the injector must not be asked about their pods either.
+async fn system_namespaces(cluster: &Cluster) -> anyhow::Result<Vec<Object>> {
+    let mut unnamed = Vec::new();
+    for name in SYSTEM_NAMESPACES {
+        let namespace = cluster.get(&Object::named(&resource("v1", "Namespace"), None, name)).await?;
+        if namespace.is_some_and(|namespace| namespace["metadata"]["labels"][NAME_LABEL].is_null()) {
+            unnamed.push(foreign_namespace(name));
+        }
+    }
+    Ok(unnamed)
+}
+
+/// Takes back what an `uninstall` that was broken off has said of workloads.
+async fn resume(cluster: &Cluster, settings: &Settings, how: How, say: Say<'_>) -> anyhow::Result<()> {
+    for workload in workloads::read(cluster, &settings.kinds).await? {
+        if !workload.leaving {
+            continue;
+        }
+        if how.dry_run {
+            say(&format!("{} would be scaled again", workload.object));
+        } else {
+            cluster.patch(&workload.object, &unpaused()).await?;
+            say(&format!("{} is scaled again", workload.object));
+        }
+    }
+    Ok(())
+}

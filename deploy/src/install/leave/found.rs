@@ -1,0 +1,140 @@
+//! What there is of Rouse in a cluster.
+
+use kube::core::ApiResource;
+use serde_json::Value;
+
+use super::routed::Routed;
+use crate::install::cluster::Cluster;
+use crate::install::manifests::{MANAGER_LABEL, manifests};
+use crate::install::object::resource;
+use crate::install::serves::Serves;
+use crate::install::workloads::{self, Labelled};
+use crate::install::{BudgetApi, Object, ScaledKind, Settings};
+use crate::kubernetes::names::{AUTHORITY, AUTOSCALER, INJECTOR, LEASE, MANAGED_BY, SYSTEM_LABEL};
+
+/// Whose slice it is, and of which Service.
+const SLICE_MANAGER: &str = "endpointslice.kubernetes.io/managed-by";
+const SLICE_SERVICE: &str = "kubernetes.io/service-name";
+
+/// Everything that leaving depends on.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// All labelled workloads.
+    pub(super) workloads: Vec<Labelled>,
+    /// All Services that are not Kubernetes' own yet.
+    pub(super) services: Vec<Routed>,
+    /// All slices of ours.
+    pub(super) slices: Vec<Slice>,
+    /// The autoscaler.
+    pub(super) autoscaler: Option<Object>,
+    /// Whether it was not stopped yet.
+    pub(super) decides: bool,
+    /// What makes the apiserver ask the injector.
+    pub(super) webhook: Option<Object>,
+    /// Whether an injector answers.
+    pub(super) injects: bool,
+    /// Namespaces that are not ours and that the injector is not asked about.
+    pub(super) labelled: Vec<Object>,
+    /// Our other objects, in the order in which they came.
+    pub(super) ours: Vec<Object>,
+}
+
+/// An EndpointSlice of ours.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Slice {
+    /// Which it is.
+    pub(super) object: Object,
+    /// The name of its Service.
+    pub(super) service: Option<String>,
+}
+
+impl Slice {
+    fn new(resource: &ApiResource, value: &Value) -> Slice {
+        let service = value["metadata"]["labels"][SLICE_SERVICE].as_str().map(str::to_owned);
+        Slice { object: Object::read(resource, value), service }
+    }
+
+    pub(super) fn is_of(&self, service: &Object) -> bool {
+        self.service.as_deref() == Some(service.name()) && self.object.namespace() == service.namespace()
+    }
+}
+
+impl Found {
+    /// Whether workloads may be at zero, or Services routed, by our doing.
+    pub(super) fn has_control(&self) -> bool {
+        self.autoscaler.is_some() || !self.services.is_empty() || !self.slices.is_empty()
+    }
+
+    /// Reads it all. Rouse's own namespace is `namespace`.
+    pub(super) async fn read(cluster: &Cluster, serves: &Serves, namespace: &str) -> anyhow::Result<Found> {
+        let mut found = Found::default();
+        let installed = settings(namespace, serves.budgets);
+        for object in manifests(&installed).into_iter().chain(made(namespace)) {
+            if let Some(value) = cluster.get(&object).await? {
+                found.take(object, &value);
+            }
+        }
+        let kinds = found.kinds(cluster).await?;
+        found.workloads = workloads::read(cluster, &kinds).await?;
+        let slices = cluster.list(&serves.slices, None, &format!("{SLICE_MANAGER}={MANAGED_BY}")).await?;
+        found.slices = slices.iter().map(|value| Slice::new(&serves.slices, value)).collect();
+        let services = cluster.list(&resource("v1", "Service"), None, "").await?;
+        found.services = services.iter().filter_map(|service| Routed::new(service, &found.slices)).collect();
+        let namespaces = resource("v1", "Namespace");
+        let labelled = cluster.list(&namespaces, None, &format!("{SYSTEM_LABEL}=true")).await?;
+        let foreign = labelled.iter().filter(|value| value["metadata"]["labels"][MANAGER_LABEL] != MANAGED_BY);
+        found.labelled = foreign.map(|value| Object::read(&namespaces, value)).collect();
+        Ok(found)
+    }
+
+    /// One of our objects is there.
+    fn take(&mut self, object: Object, value: &Value) {
+        let number = |pointer| value.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+        match (object.kind(), object.name()) {
+            ("Deployment", AUTOSCALER) => {
+                self.autoscaler = Some(object.clone());
+                self.decides = number("/spec/replicas") > 0;
+            }
+            ("Deployment", INJECTOR) => self.injects = number("/status/availableReplicas") > 0,
+            ("MutatingWebhookConfiguration", _) => {
+                self.webhook = Some(object);
+                return;
+            }
+            ("Namespace", _) if value["metadata"]["labels"][MANAGER_LABEL] != MANAGED_BY => return,
+            _ => {}
+        }
+        self.ours.push(object);
+    }
+
+    /// The kinds that the autoscaler was told to scale.
+    async fn kinds(&self, cluster: &Cluster) -> anyhow::Result<Vec<ScaledKind>> {
+        let Some(deployment) = &self.autoscaler else { return Ok(Vec::new()) };
+        let deployment = cluster.get(deployment).await?.unwrap_or_default();
+        let args = deployment.pointer("/spec/template/spec/containers/0/args").and_then(Value::as_array);
+        let kinds = args.into_iter().flatten().filter_map(|arg| arg.as_str()?.strip_prefix("--kind="));
+        kinds.map(|kind| Ok(kind.parse()?)).collect()
+    }
+}
+
+/// Everything that an installation may have had.
+fn settings(namespace: &str, budgets: BudgetApi) -> Settings {
+    Settings {
+        namespace: namespace.to_owned(),
+        image: String::new(),
+        activators: 1,
+        kinds: Vec::new(),
+        pod_monitor: true,
+        knative_services: false,
+        budgets,
+    }
+}
+
+/// What our processes make in their namespace.
+fn made(namespace: &str) -> [Object; 3] {
+    let object = |api_version, kind, name| Object::named(&resource(api_version, kind), Some(namespace), name);
+    [
+        object("v1", "Secret", AUTHORITY),
+        object("v1", "ConfigMap", AUTHORITY),
+        object("coordination.k8s.io/v1", "Lease", LEASE),
+    ]
+}

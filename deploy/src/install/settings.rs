@@ -1,0 +1,163 @@
+//! What an installation may be told.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Everything that the manifests depend on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Where Rouse's own objects live.
+    pub namespace: String,
+    /// The image that has `rouse` and `queue-proxy`.
+    pub image: String,
+    /// How many activators there are.
+    pub activators: u32,
+    /// What is scaled besides Deployments and StatefulSets.
+    pub kinds: Vec<ScaledKind>,
+    /// Whether there is a PodMonitor (Prometheus operator).
+    pub pod_monitor: bool,
+    /// Whether Knative's `Service` objects are served, by a definition of our own.
+    pub knative_services: bool,
+    /// Which API has PodDisruptionBudgets.
+    pub budgets: BudgetApi,
+}
+
+/// A kind with a scale subresource, `RESOURCE.GROUP` (`rollouts.argoproj.io`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ScaledKind {
+    /// Its plural: `rollouts`.
+    pub resource: String,
+    /// Its group: `argoproj.io`.
+    pub group: String,
+}
+
+/// The text is not `RESOURCE.GROUP`.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is not a kind: write RESOURCE.GROUP, with the plural, as in rollouts.argoproj.io")]
+pub struct NotAKind(String);
+
+impl FromStr for ScaledKind {
+    type Err = NotAKind;
+
+    fn from_str(text: &str) -> Result<ScaledKind, NotAKind> {
+        let plain = |part: &str| {
+            !part.is_empty()
+                && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        };
+        match text.split_once('.') {
+            Some((resource, group)) if plain(resource) && group.split('.').all(plain) => {
+                Ok(ScaledKind { resource: resource.to_owned(), group: group.to_owned() })
+            }
+            _ => Err(NotAKind(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for ScaledKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.resource, self.group)
+    }
+}
+
+/// The API of PodDisruptionBudgets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BudgetApi {
+    /// `policy/v1`: since 1.21.
+    #[default]
+    V1,
+    /// `policy/v1beta1`: before.
+    V1Beta1,
+}
+
+impl BudgetApi {
+    /// As manifests write it.
+    pub fn api_version(self) -> &'static str {
+        match self {
+            BudgetApi::V1 => "policy/v1",
+            BudgetApi::V1Beta1 => "policy/v1beta1",
+        }
+    }
+}
+
+/// A version of Kubernetes, `1.33`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KubeVersion {
+    major: u32,
+    minor: u32,
+}
+
+impl KubeVersion {
+    /// The oldest that Rouse runs on.
+    pub const OLDEST: KubeVersion = KubeVersion { major: 1, minor: 20 };
+
+    /// What its apiserver serves.
+    pub fn budgets(self) -> BudgetApi {
+        if self < (KubeVersion { major: 1, minor: 21 }) { BudgetApi::V1Beta1 } else { BudgetApi::V1 }
+    }
+}
+
+/// The text is not a version of Kubernetes, or one that is too old.
+#[derive(Debug, thiserror::Error)]
+pub enum BadKubeVersion {
+    /// It is none.
+    #[error("{0:?} is not a version of Kubernetes: write 1.33 or v1.33.1")]
+    NotOne(String),
+    /// It is too old.
+    #[error("Kubernetes {0} is too old: {oldest} is the oldest that Rouse runs on", oldest = KubeVersion::OLDEST)]
+    TooOld(KubeVersion),
+}
+
+impl FromStr for KubeVersion {
+    type Err = BadKubeVersion;
+
+    /// Reads `1.33`, `v1.33.1` and what providers make of it (`1.33+`, `v1.33.1-gke.5`).
+    fn from_str(text: &str) -> Result<KubeVersion, BadKubeVersion> {
+        let number = |part: Option<&str>| {
+            let part = part?;
+            let digits = part.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(part.len());
+            part[..digits].parse().ok()
+        };
+        let mut parts = text.strip_prefix('v').unwrap_or(text).split('.');
+        let (Some(major), Some(minor)) = (number(parts.next()), number(parts.next())) else {
+            return Err(BadKubeVersion::NotOne(text.to_owned()));
+        };
+        let version = KubeVersion { major, minor };
+        if version < KubeVersion::OLDEST { Err(BadKubeVersion::TooOld(version)) } else { Ok(version) }
+    }
+}
+
+impl fmt::Display for KubeVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_as_clusters_tell_it() {
+        for text in ["1.33", "v1.33.1", "1.33+", "v1.33.4-gke.1036000"] {
+            assert_eq!(text.parse::<KubeVersion>().unwrap(), KubeVersion { major: 1, minor: 33 }, "{text}");
+        }
+        assert_eq!("1.20".parse::<KubeVersion>().unwrap().budgets(), BudgetApi::V1Beta1);
+        assert_eq!("1.21".parse::<KubeVersion>().unwrap().budgets(), BudgetApi::V1);
+        assert_eq!(
+            "1.19.3".parse::<KubeVersion>().unwrap_err().to_string(),
+            "Kubernetes 1.19 is too old: 1.20 is the oldest that Rouse runs on"
+        );
+        for text in ["", "new", "1", "1.x"] {
+            assert!(matches!(text.parse::<KubeVersion>(), Err(BadKubeVersion::NotOne(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_kind_has_a_plural_and_a_group() {
+        let kind: ScaledKind = "rollouts.argoproj.io".parse().unwrap();
+        assert_eq!((kind.resource.as_str(), kind.group.as_str()), ("rollouts", "argoproj.io"));
+        for text in ["rollouts", "Rollout.argoproj.io", "rollouts.", ".argoproj.io", "*.argoproj.io", "a..b"] {
+            assert!(text.parse::<ScaledKind>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The Kubernetes platform on an apiserver in memory: what it says, what it writes, what it asks for. Time is virtual.
+
+mod apiserver;
+mod bad_input;
+mod cluster;
+mod driven;
+mod failures;
+mod foreign_scale;
+mod gaps;
+mod idle;
+mod other_kinds;
+mod wakes;
