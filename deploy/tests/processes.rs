@@ -191,6 +191,11 @@ fn two_activators_serve_from_zero_and_through_a_restart_of_the_autoscaler_withou
         let (two, _two_runs) = town.pod("hello-2");
         town.list(&[("hello-1", one, true), ("hello-2", two, true)]);
         first.into_iter().for_each(|client| client.join().expect("both are answered"));
+        let explained = || ask(town.admin, "/v1/workloads/default/Deployment/hello").unwrap_or_default();
+        eventually("where the time of what both held went", || explained().matches("first-byte").count() == 2);
+        let whole = ["decided", "asked", "placed", "hello", "ready", "handed-over"];
+        let explained = explained();
+        assert!(whole.iter().all(|phase| explained.contains(phase)), "{explained}");
 
         let clients: Vec<_> = gateways.iter().map(|at| scope.spawn(|| (0..40).for_each(|_| answered(*at)))).collect();
         eventually("two at once want two pods", || town.wanted() == 2);

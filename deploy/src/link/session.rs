@@ -183,14 +183,16 @@ impl Session {
                 }
                 Ok(())
             }
-            (woke @ Up::Woke { .. }, Some(seat)) => match self.place_wake(seat, woke) {
-                Some(wake) => self.pass(Heard::Woke(wake)).await,
-                None => {
-                    counter!(exposition::REPORTS_DROPPED).increment(1);
-                    Ok(())
-                }
-            },
+            (woke @ Up::Woke { .. }, Some(seat)) => self.hear_wake(seat, woke).await,
         }
+    }
+
+    async fn hear_wake(&self, seat: &Seat, woke: Up) -> Result<(), Over> {
+        match self.place_wake(seat, woke) {
+            Some(wake) => self.pass(Heard::Woke(wake)).await?,
+            None => counter!(exposition::REPORTS_DROPPED).increment(1),
+        }
+        Ok(())
     }
 
     /// A wake as an activator said it, on our clock; none if it is not to be believed.

@@ -106,6 +106,21 @@ async fn of_two_workloads_that_select_a_pod_the_first_by_name_has_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_comes_later_is_told_although_the_pod_stays_where_it_is() {
+    let apiserver = Apiserver::default();
+    apiserver.put(HELLO, known("hello", 1));
+    apiserver.put(&format!("{PODS}/hello-1"), pod("hello", Some("10.0.0.7")));
+    let mut cluster = Cluster::new(apiserver).await;
+    cluster.said().await;
+    let mut twin = known("twin", 0);
+    twin["spec"]["selector"] = json!({ "matchLabels": { "app": "hello" } });
+    cluster.apiserver.put(&format!("{DEPLOYMENTS}/twin"), twin);
+    assert_eq!(cluster.said().await, ["twin has 0"]);
+    let told: Vec<_> = cluster.told().await.into_iter().map(|(about, reason, _)| (about, reason)).collect();
+    assert_eq!(told, [("shop/Deployment/twin".to_owned(), "SelectorOverlap")]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_config_map_applies_live_and_a_bad_one_changes_nothing() {
     let apiserver = Apiserver::default();
     apiserver.put(CONFIG, json!({ "metadata": {}, "data": { "min-scale": "2" } }));

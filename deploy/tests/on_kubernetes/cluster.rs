@@ -10,6 +10,7 @@ use deploy::kubernetes::platform::{KubernetesParts, KubernetesPlatform};
 use deploy::kubernetes::route_calls::RouteCalls;
 use deploy::kubernetes::told::{About, Teller, Told};
 use deploy::kubernetes::writes::Writes;
+use deploy::wakes::Wakes;
 use futures_util::StreamExt;
 use queue_proxy::Clock;
 use serde_json::{Value, json};
@@ -54,7 +55,7 @@ pub(crate) async fn parts(apiserver: &Apiserver, kinds: &[&str]) -> (KubernetesP
             router: None,
             disruptions: None,
             teller,
-            wakes: Default::default(),
+            wakes: Wakes::default(),
         },
         told,
     )

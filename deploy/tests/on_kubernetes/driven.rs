@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use activator::{Activator, HoldLimits};
+use activator::{Activator, HoldLimits, Wake};
 use autoscaler::{Engine, EngineSettings, Reporters, StartAs};
 use config::Report;
 use config::link::{Reporter, Up};
@@ -51,7 +51,7 @@ impl Town {
             fronts: Activator::new("rouse", clock, HoldLimits::default()),
             clock,
             frames: heard,
-            narrator: Narrator::default().with_teller(parts.teller.clone()),
+            narrator: Narrator::new(parts.wakes.clone()).with_teller(parts.teller.clone()),
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(driver.run());
@@ -142,6 +142,31 @@ async fn a_request_that_waits_is_one_patch_and_its_story_is_told_on_the_workload
     town.wait(600.0).await;
     assert_eq!(town.apiserver.writes(), [], "it sleeps");
     assert_eq!(town.engine.lock().next_deadline(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_wakes_time_went_is_told_on_the_workload_if_an_activator_says_its_part() {
+    let apiserver = Apiserver::default();
+    apiserver.put(HELLO, known("hello", 0));
+    let mut town = Town::new(apiserver).await;
+    let held_at = town.parts.clock.now();
+    town.report(1, 1).await;
+    town.apiserver.put(&format!("{PODS}/hello-1"), pod("hello", Some("10.0.0.7")));
+    town.wait(1.0).await;
+    let released_at = town.parts.clock.now();
+    let wake = Wake { workload: hello(), held_at, released_at, requests: 1, first_byte: Arc::default() };
+    town.frames.send(Heard::Woke(wake)).await.expect("the driver runs");
+    town.wait(0.1).await;
+    let woken = &town.parts.wakes.of(&hello())[0];
+    let words: Vec<_> = woken.phases().map(|(phase, ..)| phase.word()).collect();
+    assert_eq!(words, ["decided", "sent", "asked", "handed-over"], "the hub, which is not here, tells the others");
+    let (_, first, sent) = woken.phases().nth(1).expect("it was sent");
+    assert!(sent.since(held_at) <= Duration::from_millis(1), "from {first} to {sent}");
+    let events = town.events();
+    assert!(
+        matches!(&events[1], (reason, message, 1) if reason == "Woke" && message.contains(", sent ")),
+        "{events:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

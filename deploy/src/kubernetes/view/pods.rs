@@ -66,12 +66,16 @@ impl View {
         let Some(pod) = self.pods.get(id) else { return };
         let mut owners = self.owners.of(&pod.namespace, &pod.labels).into_iter();
         let owner = owners.next();
-        if pod.owner == owner {
+        let is_same = pod.owner == owner;
+        if let Some(owner) = &owner {
+            // Also of one that keeps its owner: the other may be new.
+            owners.for_each(|other| self.overlaps(owner, &other, id));
+        }
+        if is_same {
             return;
         }
-        if let Some(owner) = &owner {
+        if owner.is_some() {
             self.others.no_stray(id);
-            owners.for_each(|other| self.overlaps(owner, &other, id));
         }
         let told = self.pods.get_mut(id).and_then(|pod| pod.told.take());
         self.tell_gone(told);
