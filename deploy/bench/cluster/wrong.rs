@@ -167,7 +167,7 @@ async fn broken_pods(system: &System, namespace: &str) -> anyhow::Result<Vec<Tol
         let answer = tokio::time::timeout(Duration::from_secs(120), asked).await.context("a held request hangs")??;
         let reason = answer.reason.unwrap_or_default();
         ensure!(answer.status == 503 && reason == word, "{what}: {} {reason:?}, not 503 {word}", answer.status);
-        let (reason, message) = event(system, namespace, &name, "").await?;
+        let (reason, message) = event(system, namespace, &name, "cannot start").await?;
         told.push(Told { what, reason, message });
         system.api.delete(QUOTAS, namespace, "none", None).await?;
         app.remove().await?;
