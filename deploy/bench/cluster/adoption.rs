@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::api::{NAMESPACES, SERVICES};
 use super::app::{App, is_ours};
@@ -61,16 +61,20 @@ pub(super) async fn adopted_and_released(system: &System, namespace: &str) -> an
         service.is_ok_and(|service| service["spec"]["selector"]["rouse.dev/route"] == "managed")
     };
     app.api.until("the selector has the key", 30, managed).await?;
+    let adopted = Instant::now();
     sleep(Duration::from_secs(10)).await;
     show(&app, "adopted").await?;
 
     let release = json!({ "metadata": { "annotations": { "rouse.dev/workload": null } } });
     app.api.merge(SERVICES, namespace, &app.name, &release).await?;
+    let releasing = Instant::now();
     app.api.until("our slices are gone", 60, async || app.endpoints().await.is_empty()).await?;
     let given_back = async || !managed().await;
     app.api.until("the selector is as it was", 30, given_back).await?;
     sleep(Duration::from_secs(3)).await;
     show(&app, "released").await?;
+    let ago = |at: Instant| (Instant::now() - at).as_millis();
+    println!("  adopted {} ms ago, released {} ms ago", ago(adopted), ago(releasing));
     Kills::default().judge(&*load.stop().await).tell("adopted and released under load")?;
     app.remove().await
 }

@@ -64,8 +64,9 @@ impl Verdict {
     /// Prints the verdict of `what`; an error if a request was lost.
     pub(crate) fn tell(&self, what: &str) -> anyhow::Result<()> {
         let Verdict { asked, excused, refused, lost } = self;
+        let now = Instant::now();
         for failure in lost.iter().take(10) {
-            println!("  lost: {failure}");
+            println!("  lost: {failure}, {} ms ago", (now - failure.began).as_millis());
         }
         let excuses = match (excused, refused) {
             (0, 0) => String::new(),

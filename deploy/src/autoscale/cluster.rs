@@ -139,6 +139,8 @@ impl Leading<'_> {
             settle: cluster.route_settle,
         });
         let disruptions = Arc::new(Disruptions::new(writes.clone(), discovered.disruption_budgets.clone()));
+        let (settings, knative) =
+            cluster.knative_services.then(|| watch::channel(knative::Settings::default())).unzip();
         let platform = KubernetesPlatform::new(KubernetesParts {
             writes: writes.clone(),
             discovered: Arc::clone(&discovered),
@@ -146,6 +148,7 @@ impl Leading<'_> {
             clock: core.clock,
             routes,
             router: Some(Arc::clone(&router)),
+            knative: settings,
             disruptions: Some(Arc::clone(&disruptions)),
             teller: teller.clone(),
             wakes: core.hub.wakes(),
@@ -159,9 +162,9 @@ impl Leading<'_> {
         tasks.spawn(follow_reach(Arc::clone(&router), Arc::clone(&platform)));
         tasks.spawn(wake_for_release(woken, platform));
         tasks.spawn(async move { match disruptions.run().await {} });
-        if cluster.knative_services {
-            let (services, settings) = (writes.clone(), watch::channel(knative::Settings::default()).1);
-            tasks.spawn(async move { match knative::run(services, settings).await {} });
+        if let Some(settings) = knative {
+            let writes = writes.clone();
+            tasks.spawn(async move { match knative::run(writes, settings).await {} });
         }
         tasks.spawn(Arc::clone(&router).carry_out(calls));
         tasks.spawn(router.run());

@@ -7,9 +7,11 @@ use futures_core::Stream;
 use futures_util::stream;
 use kube::core::ApiResource;
 use queue_proxy::Clock;
+use tokio::sync::watch;
 
 use super::discovery::Discovered;
 use super::disruption::Disruptions;
+use super::knative;
 use super::route::Router;
 use super::route_calls::RouteCalls;
 use super::scale::{self, ScaleObject, Zero};
@@ -36,6 +38,8 @@ pub struct KubernetesParts {
     pub routes: RouteCalls,
     /// Who hears of the ports that pods name, and when all has been listed.
     pub router: Option<Arc<Router>>,
+    /// Where the settings of Knative's `Service` objects are, if those are served.
+    pub knative: Option<watch::Sender<knative::Settings>>,
     /// Who keeps budgets for evictions.
     pub disruptions: Option<Arc<Disruptions>>,
     /// Who hears what is wrong or odd.

@@ -53,6 +53,7 @@ pub(crate) async fn parts(apiserver: &Apiserver, kinds: &[&str]) -> (KubernetesP
             clock: Clock::wall(),
             routes,
             router: None,
+            knative: None,
             disruptions: None,
             teller,
             wakes: Wakes::default(),
