@@ -309,6 +309,9 @@ pub const DOORS: usize = 20_000;
 /// How often an activator tries again to open a door whose port it could not have.
 pub const DOOR_RETRY: Duration = Duration::from_secs(5);
 
+/// How long a door is open that no slice leads to any more: nodes' proxies take in within about a second what slices say.
+pub const DOOR_LINGER: Duration = Duration::from_secs(10);
+
 /// How long the port of a door that nobody needs any more is not given to another workload: no node's proxy, and no
 /// client's idle connection, remembers it for as long.
 pub const DOOR_REST: Duration = Duration::from_secs(600);
@@ -332,6 +335,9 @@ pub const KUBE_API_QPS: f64 = 50.0;
 
 /// Writes to the apiserver at once (`--kube-api-burst`): the wakes of a hundred workloads need not wait.
 pub const KUBE_API_BURST: u32 = 100;
+
+/// How long the apiserver may take to answer a write: longer than it waits for webhooks, and no call is waited for for ever.
+pub const KUBE_WRITE_TIME: Duration = Duration::from_secs(30);
 
 /// Writes that wait for the apiserver: a few for each of ten thousand workloads.
 pub const KUBE_WRITES_WAITING: usize = 32_768;

@@ -1,6 +1,7 @@
 //! Draining: how a pod leaves without failing anyone.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use config::bounds;
@@ -19,6 +20,8 @@ pub struct Drain {
     quiet: Duration,
     started: parking_lot::Mutex<Option<Started>>,
     changed: Notify,
+    /// The app's preStop hooks that wait.
+    hooks: AtomicU32,
     /// [`Drain::finish`] has ended: no request can come any more.
     finished: SetOnce<()>,
 }
@@ -38,11 +41,35 @@ struct Started {
     cause: Cause,
 }
 
+/// A hook that waits; dropped, it does no more.
+struct Hook<'a>(&'a AtomicU32);
+
+impl Hook<'_> {
+    fn new(hooks: &AtomicU32) -> Hook<'_> {
+        hooks.fetch_add(1, Ordering::Relaxed);
+        Hook(hooks)
+    }
+}
+
+impl Drop for Hook<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Drain {
     /// A drain that has not begun, of a pod's `front` and its `connections`.
     pub fn new(front: Arc<Front>, connections: Connections, quiet: Duration) -> Arc<Drain> {
         let (started, changed) = (parking_lot::Mutex::new(None), Notify::new());
-        Arc::new(Drain { front, connections, quiet, started, changed, finished: SetOnce::new() })
+        Arc::new(Drain {
+            front,
+            connections,
+            quiet,
+            started,
+            changed,
+            hooks: AtomicU32::new(0),
+            finished: SetOnce::new(),
+        })
     }
 
     /// Begins to drain, if it has not begun yet.
@@ -65,6 +92,9 @@ impl Drain {
     /// was restarted: the pod is back.
     pub fn app_came_back(&self) {
         let mut started = self.started.lock();
+        if self.hooks.load(Ordering::Relaxed) > 0 {
+            return; // its preStop hook still waits: it is about to end
+        }
         if started.is_some_and(|started| started.cause == Cause::Hook) {
             *started = None;
             self.front.set_draining(false);
@@ -100,6 +130,7 @@ impl Drain {
     /// Waits until the app may end: the pod is drained and, if it is to end as well, nobody can reach it any more.
     /// Cancel-safe.
     pub async fn app_may_end(&self) {
+        let _waits = Hook::new(&self.hooks);
         self.done().await;
         let ends = self.started.lock().is_some_and(|started| started.cause == Cause::Signal);
         if ends {

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
-use config::{Platform, WorkloadId, bounds};
+use anyhow::{Context, anyhow, bail};
+use config::{WorkloadId, bounds};
 use kube::Client;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -31,7 +31,7 @@ use crate::kubernetes::route::{Router, RouterParts};
 use crate::kubernetes::route_calls::RouteCalls;
 use crate::kubernetes::told::Teller;
 use crate::kubernetes::writes::Writes;
-use crate::link::{Identity, OwnPods};
+use crate::link::Identity;
 use crate::narrate::Narrator;
 use crate::process::{RunError, Signals, bind, raise_file_limit};
 
@@ -73,6 +73,8 @@ pub(super) async fn serve(options: &AutoscalerOptions) -> Result<(), RunError> {
     let discovered = Discovered::read(writes.client(), &cluster.kinds).await;
     let discovered = Arc::new(discovered.context("the cluster does not serve what is needed")?);
     let tls = tls(options, &writes).await?;
+    // Before the Lease is held: nothing that takes long may come between that and keeping it.
+    let identity = identity(options, &writes).await?;
 
     let mut tasks = JoinSet::new();
     let core = Core::new(options.sync_after);
@@ -84,7 +86,7 @@ pub(super) async fn serve(options: &AutoscalerOptions) -> Result<(), RunError> {
         () = signals.first() => return Ok(()),
     }
     let leading = Leading { options, writes, discovered };
-    leading.start(&mut tasks, core, reporters, tls).await?;
+    leading.start(&mut tasks, core, reporters, (tls, identity));
     let ended = tokio::select! {
         () = lease.keep() => Err(RunError::Failed(anyhow!("the Lease is lost: another decides"))),
         () = signals.first() => Ok(()),
@@ -117,13 +119,13 @@ struct Leading<'a> {
 }
 
 impl Leading<'_> {
-    async fn start(
+    fn start(
         self,
         tasks: &mut JoinSet<()>,
         core: Core,
         reporters: TcpListener,
-        tls: Option<TlsAcceptor>,
-    ) -> anyhow::Result<()> {
+        trust: (Option<TlsAcceptor>, Identity),
+    ) {
         let Leading { options, writes, discovered } = self;
         let cluster = &options.cluster;
         let (teller, told) = Teller::channel();
@@ -153,11 +155,10 @@ impl Leading<'_> {
             teller: teller.clone(),
             wakes: core.hub.wakes(),
         });
-        let identity = identity(options, &writes).await;
         let (clock, instance) = (core.clock, cluster.pod_name.clone());
         let fronts = Arc::new(RoutedFronts { hub: Arc::clone(&core.hub), router: Arc::clone(&router) });
         let narrator = Narrator::new(core.hub.wakes()).with_teller(teller.clone());
-        core.start(tasks, (&platform, fronts), narrator, reporters, (tls, identity));
+        core.start(tasks, (&platform, fronts), narrator, reporters, trust);
         tasks.spawn(Recorder::new(writes.clone(), Arc::clone(&platform), clock, told, instance).run());
         tasks.spawn(follow_reach(Arc::clone(&router), Arc::clone(&platform)));
         tasks.spawn(wake_for_release(woken, platform));
@@ -173,20 +174,20 @@ impl Leading<'_> {
             let endpoint = LinkEndpoint::new(writes, &cluster.namespace, &version, address);
             tasks.spawn(async move { endpoint.keep().await });
         }
-        Ok(())
     }
 }
 
-async fn identity(options: &AutoscalerOptions, writes: &Writes) -> Identity {
-    match options.reporter_identity {
+async fn identity(options: &AutoscalerOptions, writes: &Writes) -> anyhow::Result<Identity> {
+    Ok(match options.reporter_identity {
         IdentityFlag::None => Identity::None,
-        IdentityFlag::Address => Identity::Address(OwnPods::default()),
+        // Nobody tells the addresses of activators yet: all of them would be refused.
+        IdentityFlag::Address => bail!("--reporter-identity address is not served on a cluster yet: use token"),
         IdentityFlag::Token => {
             let verifier = Verifier::new(writes.client().clone());
             verifier.prepare().await;
             Identity::Token { verifier, namespace: options.cluster.namespace.as_str().into() }
         }
-    }
+    })
 }
 
 /// Hosts and protocols of workloads, as their Services have them.
@@ -202,7 +203,7 @@ async fn follow_reach(router: Arc<Router>, platform: Arc<KubernetesPlatform>) {
 /// A workload that sleeps gets a pod before its Service is given back.
 async fn wake_for_release(mut woken: mpsc::Receiver<WorkloadId>, platform: Arc<KubernetesPlatform>) {
     while let Some(id) = woken.recv().await {
-        if let Err(error) = platform.scale(&id, 1).await {
+        if let Err(error) = platform.wake(&id).await {
             tracing::warn!("cannot wake {id}, whose Service is to be given back: {error}");
         }
     }

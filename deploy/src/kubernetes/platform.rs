@@ -71,6 +71,17 @@ impl KubernetesPlatform {
         self.shared.reference(id)
     }
 
+    /// Sees to it that a workload that is asked to have no pods gets one; others have some on their way.
+    ///
+    /// # Errors
+    /// As [`Platform::scale`].
+    pub async fn wake(&self, id: &WorkloadId) -> Result<(), PlatformError> {
+        match self.shared.replicas(id) {
+            Some((_, 0)) => self.scale(id, 1).await,
+            _ => Ok(()),
+        }
+    }
+
     /// Patches the scale subresource from `old` to `pods`.
     async fn write(&self, kind: &ApiResource, id: &WorkloadId, old: u32, pods: u32) -> Result<Wrote, WriteError> {
         let urgency = if old == 0 { Urgency::Wake } else { Urgency::Scale };

@@ -10,7 +10,7 @@ use http::Request;
 use kube::Client;
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::exposition;
 
@@ -56,6 +56,9 @@ pub enum WriteError {
     /// As many writes wait as may wait.
     #[error("{} writes to the apiserver wait already", bounds::KUBE_WRITES_WAITING)]
     TooMany,
+    /// The apiserver did not answer in time: it may have taken it.
+    #[error("the apiserver did not answer within {:?}", bounds::KUBE_WRITE_TIME)]
+    Silent,
     /// The apiserver refused it or could not be reached.
     #[error(transparent)]
     Kube(#[from] kube::Error),
@@ -109,9 +112,10 @@ impl Writes {
     ) -> Result<T, WriteError> {
         self.bucket.take(urgency).await?;
         sends();
-        let answer = self.client.request(request).await;
+        let answer = timeout(bounds::KUBE_WRITE_TIME, self.client.request(request)).await;
+        let answer = answer.map_err(|_| WriteError::Silent).and_then(|answer| answer.map_err(WriteError::from));
         exposition::kube_write(what, answer.is_ok());
-        Ok(answer?)
+        answer
     }
 }
 

@@ -1,7 +1,7 @@
 //! How reporters show who they are, and what follows from what they show.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use config::link::{Reporter, Token};
@@ -47,6 +47,16 @@ pub(crate) enum Proof {
 }
 
 impl Identity {
+    /// Where the reporter is to be reached, by what it says. Where tokens show who it is a pod is believed only the address
+    /// that it connects from; else the platform has to say it.
+    pub(crate) fn address(&self, reporter: &Reporter, said: SocketAddr, peer: IpAddr) -> SocketAddr {
+        let is_own = said.ip().to_canonical() == peer.to_canonical();
+        match (self, reporter) {
+            (Identity::Token { .. }, Reporter::Pod(_)) if !is_own => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            _ => said,
+        }
+    }
+
     /// What `reporter` shows by its `token`, or by connecting from `peer`.
     pub(crate) async fn ask(
         &self,

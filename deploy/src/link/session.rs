@@ -220,6 +220,7 @@ impl Session {
         let unwelcome = |why| Over::Unwelcome(reporter.clone(), why);
         let Caller { identity, peer } = &self.caller;
         let proof = identity.ask(&reporter, token.as_ref(), *peer).await.map_err(unwelcome)?;
+        let address = identity.address(&reporter, address, *peer);
         let hello = Hello { reporter: reporter.clone(), incarnation, workload, address, proof };
         let seat = self.hub.open(hello, &self.outlet).map_err(unwelcome)?;
         let workload = seat.workload.clone();

@@ -17,8 +17,6 @@ pub(crate) struct Standing {
     platform: Option<Pod>,
     /// What its queue-proxy says; none until it has said something to this process.
     said: Option<PodState>,
-    /// Its Link died: what it said is old.
-    is_lost: bool,
     /// Where its queue-proxy says that it serves.
     address: Option<SocketAddr>,
     /// Whether the platform has ever named it: only then does what it reports count.
@@ -29,8 +27,7 @@ pub(crate) struct Standing {
 
 impl Standing {
     pub(crate) fn new(workload: WorkloadId) -> Standing {
-        let (platform, said, address, outlet) = (None, None, None, None);
-        Standing { workload, platform, said, is_lost: false, address, counts: Arc::default(), outlet }
+        Standing { workload, platform: None, said: None, address: None, counts: Arc::default(), outlet: None }
     }
 
     /// The workload that it belongs to, by whoever spoke first.
@@ -61,7 +58,6 @@ impl Standing {
     pub(crate) fn hello(&mut self, address: SocketAddr, outlet: Arc<Outlet>, anew: bool) {
         self.address = Some(address);
         self.outlet = Some(outlet);
-        self.is_lost = false;
         if anew && self.said.is_some() {
             self.said = Some(PodState::Starting);
         }
@@ -76,7 +72,6 @@ impl Standing {
     /// Its queue-proxy fell silent: nobody can tell that it is ready. One that drains is on its way out and stays so.
     pub(crate) fn lost(&mut self) {
         self.outlet = None;
-        self.is_lost = true;
         if self.said != Some(PodState::Draining) {
             self.said = Some(PodState::Starting);
         }
@@ -97,18 +92,16 @@ impl Standing {
         Arc::clone(&self.counts)
     }
 
-    /// What is to be believed; nothing before the platform names it. While its queue-proxy says nothing, that is what the
-    /// platform says: its probes ask the queue-proxy, too.
+    /// What is to be believed; nothing before the platform names it. Before its queue-proxy has said anything, that is what
+    /// the platform says: its probes ask the queue-proxy, too. Of one whose Link died that is not believed: it would be late.
     pub(crate) fn believed(&self) -> Option<Pod> {
         let mut pod = self.platform.clone()?;
-        let said = match self.said {
-            Some(PodState::Draining) => self.said,
-            said => said.filter(|_| !self.is_lost),
-        };
         if pod.has_queue_proxy && pod.state != PodState::Draining {
-            pod.state = said.unwrap_or(pod.state);
+            pod.state = self.said.unwrap_or(pod.state);
         }
-        if let Some(address) = self.address.filter(|_| pod.address.ip().is_unspecified()) {
+        if let Some(address) =
+            self.address.filter(|said| pod.address.ip().is_unspecified() && !said.ip().is_unspecified())
+        {
             pod.address = address;
         }
         Some(pod)

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use config::PodState;
+use config::{PodState, bounds};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -44,6 +44,8 @@ async fn first_the_key_goes_and_ours_only_when_kubernetes_own_slice_is_filled() 
     cluster.fill("hello", &["10.1.0.1"]);
     sleep(SECOND).await;
     assert_eq!(cluster.written(), ["DELETE hello-rouse-4-0"]);
+    assert!(town.hub().has_door("a", &id("hello"), port), "nodes have yet to hear of it");
+    sleep(bounds::DOOR_LINGER).await;
     assert!(!town.hub().has_door("a", &id("hello"), port));
     assert_eq!(town.told(), ["Released hello"]);
     let lists = cluster.lists();
@@ -106,6 +108,7 @@ async fn a_workload_that_is_let_go_gives_all_its_services_back_before_it_is_forg
     let took = released.await.unwrap() - filled;
     assert!((SETTLE..SETTLE + SECOND).contains(&took), "clients have the time to leave: {took:?}");
     assert_eq!(cluster.written(), ["DELETE second-rouse-4-0"]);
+    sleep(bounds::DOOR_LINGER + SECOND).await;
     assert!(!town.hub().has_door("a", &id("hello"), 10_000));
     town.remove("hello");
     sleep(SECOND).await;
@@ -147,7 +150,7 @@ async fn a_list_that_lacks_a_service_right_after_a_gap_is_not_believed() {
     sleep(30 * SECOND).await;
     assert_eq!((cluster.written(), has_door()), (vec![], true));
     cluster.gap(Some("hello"));
-    sleep(15 * SECOND).await;
+    sleep(15 * SECOND + bounds::DOOR_LINGER).await;
     assert_eq!((cluster.written(), has_door()), (vec![], false), "it was deleted meanwhile");
 }
 
@@ -158,7 +161,7 @@ async fn slices_of_a_service_that_is_deleted_are_left_to_kubernetes() {
     a_moment().await;
     let lists = cluster.lists();
     cluster.delete_service("hello");
-    sleep(5 * SECOND).await;
+    sleep(bounds::DOOR_LINGER + 5 * SECOND).await;
     assert_eq!((cluster.written(), cluster.lists()), (vec![], lists));
     assert!(!town.hub().has_door("a", &id("hello"), 10_000));
     cluster.delete_slice("hello-rouse-4-0");

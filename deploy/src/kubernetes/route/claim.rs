@@ -113,6 +113,11 @@ impl State {
         let front = view.front(self.found.get_mut(id), wish);
         let none = Slices::new();
         let slices = self.slices.get(id).unwrap_or(&none);
+        // Nobody is linked, and so there is nobody better than those whom the slices name.
+        if front.addresses().is_empty() && slices.values().any(|seen| !seen.slice.endpoints.is_empty()) {
+            self.turned.remove(id);
+            return ToDo { step: Step::Rest, told: None };
+        }
         let wanted = Wanted { service: id, serve, door, front: &front, ready: &view.ready };
         let service = self.services.get(id);
         let (owner, has_key) = service.map(|service| (&*service.uid, service.has_key)).unwrap_or_default();
@@ -120,7 +125,7 @@ impl State {
         let leads = has_key && !front.addresses().is_empty();
         self.turn(id, &workload.id, front.route(), leads, &step, now);
         if step == Step::Rest {
-            self.close(id, Some(&workload.id), hub, now);
+            self.close(id, Some(&workload.id), now);
         }
         let told = if step == Step::Rest { self.once(id, None) } else { None };
         ToDo { step, told }
@@ -145,7 +150,7 @@ impl State {
         let slices = self.slices.get(id).unwrap_or(&none);
         if !has_key && (slices.is_empty() || self.orphans.contains(id)) {
             self.releases.remove(id);
-            self.close(id, None, hub, now);
+            self.close(id, None, now);
             return ToDo { step: Step::Rest, told };
         }
         // Of a workload that is not ours any more, whoever let it go has seen to its pods.
@@ -159,11 +164,12 @@ impl State {
         ToDo { step: give_back(release, slices, has_key, has_pod, now), told }
     }
 
-    /// The Service leads to this workload and to no other: doors close that nobody needs any more.
-    fn close(&mut self, id: &ServiceId, leads_to: Option<&WorkloadId>, hub: &Hub, now: Time) {
+    /// The Service leads to this workload and to no other: doors close that nobody needs any more, a little later, for
+    /// nodes still send clients there.
+    fn close(&mut self, id: &ServiceId, leads_to: Option<&WorkloadId>, now: Time) {
         for workload in self.doors.settle(id, leads_to, now) {
-            hub.set_door(&workload, None);
             self.tell(&workload);
+            self.closing.push_back((now + bounds::DOOR_LINGER, workload));
         }
     }
 }

@@ -237,7 +237,7 @@ impl Router {
     fn start(self: &Arc<Router>, looks: &mut JoinSet<(ServiceId, Outcome)>) -> Option<tokio::time::Instant> {
         let now = self.clock.now();
         let mut state = self.state.lock();
-        self.reached(state.advance(now));
+        self.reached(state.advance(now, &self.hub));
         while let Some(id) = state.jobs.next(now) {
             let router = Arc::clone(self);
             looks.spawn(async move {

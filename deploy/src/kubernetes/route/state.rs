@@ -1,6 +1,6 @@
 //! All that is known of Services, slices and workloads.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub(super) struct State {
     pub(super) slices: HashMap<ServiceId, Slices>,
     pub(super) workloads: HashMap<WorkloadId, Known>,
     pub(super) doors: Doors,
+    /// Doors that nobody needs, and when they close; the first to close first. No more than workloads in that time.
+    pub(super) closing: VecDeque<(Time, WorkloadId)>,
     pub(super) jobs: Jobs,
     pub(super) synced: Synced,
     /// Services that a list did not name.
@@ -226,11 +228,15 @@ impl State {
 
     /// When there is something to do by itself.
     pub(super) fn due(&self) -> Option<Time> {
-        [self.synced.awaits_until, self.gap.due(), self.jobs.due()].into_iter().flatten().min()
+        let closes = self.closing.front().map(|(at, _)| *at);
+        [self.synced.awaits_until, self.gap.due(), self.jobs.due(), closes].into_iter().flatten().min()
     }
 
     /// Does what time alone brings. Workloads that are reached otherwise than before.
-    pub(super) fn advance(&mut self, now: Time) -> HashSet<WorkloadId> {
+    pub(super) fn advance(&mut self, now: Time, hub: &Hub) -> HashSet<WorkloadId> {
+        while let Some((_, workload)) = self.closing.pop_front_if(|(at, _)| *at <= now) {
+            self.close_unneeded(&workload, hub);
+        }
         let State { synced, found, jobs, .. } = self;
         if synced.awaits_until.take_if(|until| *until <= now).is_some() {
             found.iter_mut().for_each(|(service, found)| {

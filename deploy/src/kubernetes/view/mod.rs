@@ -190,10 +190,13 @@ impl View {
             }
             Sight::Workload(kind, event) => {
                 let what = resource(&self.kinds[kind]);
+                let is_refused = event.as_ref().is_err_and(is_refused);
                 match works(&mut self.trouble, &what, event) {
                     Some(event) => self.see_workload(kind, event, now),
-                    // Others must not wait for a kind that cannot be watched.
-                    None => self.is_listed(kind),
+                    // Others must not wait for a kind that may not be watched. One that cannot be for a moment is waited
+                    // for: what is not known yet would be taken for gone.
+                    None if is_refused => self.is_listed(kind),
+                    None => {}
                 }
             }
             Sight::Pod(event) => {
@@ -282,6 +285,18 @@ fn works<K>(trouble: &mut Trouble, what: &str, event: watcher::Result<Event<K>>)
             None
         }
     }
+}
+
+/// Whether the apiserver does not let us watch, or knows nothing of the kind.
+fn is_refused(error: &watcher::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if let Some(kube::Error::Api(status)) = error.downcast_ref::<kube::Error>() {
+            return matches!(status.code, 401 | 403 | 404);
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// As roles name it.
