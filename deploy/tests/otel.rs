@@ -195,7 +195,9 @@ async fn a_wake_is_a_trace_with_a_span_for_each_phase() {
 
     // One after the other, they are the wake.
     let phases: Vec<_> = spans.iter().filter(|span| span.parent == wake.id).collect();
-    assert!(phases.iter().map(|span| span.name.as_str()).eq(Phase::ALL.map(Phase::word)), "{phases:#?}");
+    // Of the phases those that one process has: nothing is sent or said between processes.
+    let known = Phase::ALL.into_iter().filter(|phase| ![Phase::Sent, Phase::Placed, Phase::Hello].contains(phase));
+    assert!(phases.iter().map(|span| span.name.as_str()).eq(known.map(Phase::word)), "{phases:#?}");
     assert!(phases.iter().all(|span| span.trace == wake.trace));
     let mut end = wake.begin;
     for phase in &phases {
