@@ -92,6 +92,7 @@ pub(super) async fn run(system: &System, namespace: &str, cycles: usize) -> anyh
         count: 4,
         aim: Aim::Activators,
         path: "/echo?sleep=5ms",
+        keep_alive: false, // an nginx that is told to read its file again closes what its clients keep
         pause: Duration::from_millis(30),
         ..Clients::default()
     };
