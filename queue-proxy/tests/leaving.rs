@@ -212,3 +212,31 @@ async fn a_tunnel_that_opened_at_the_last_moment_is_not_cut() {
     drop(socket);
     ended.await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_app_of_a_pod_that_ends_may_end_only_when_nobody_can_reach_it_any_more() {
+    let (_pod, drain) = pod();
+    drain.begin(Cause::Signal);
+    let mut hook = std::pin::pin!(drain.app_may_end());
+    tokio::select! {
+        () = &mut hook => panic!("it is drained, but its connections are not closed yet"),
+        () = async { drain.done().await; sleep(QUIET).await } => {}
+    }
+    drain.finish().await;
+    timeout(Duration::from_secs(1), hook).await.expect("it may end now");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_whose_hook_still_waits_has_not_come_back() {
+    let (pod, drain) = pod();
+    drain.begin(Cause::Hook);
+    {
+        let mut hook = std::pin::pin!(drain.app_may_end());
+        assert!(timeout(Duration::from_secs(1), &mut hook).await.is_err());
+        drain.app_came_back();
+        assert!(pod.front.is_draining(), "a probe that passes late means nothing");
+        timeout(Duration::from_secs(60), hook).await.expect("its hook does not hang");
+    }
+    drain.app_came_back();
+    assert!(!pod.front.is_draining(), "it was restarted, and is back");
+}

@@ -31,7 +31,8 @@ pub(super) async fn run(system: &System, namespace: &str) -> anyhow::Result<()> 
         println!("  {what}: event {reason}: {message}");
     }
     let text = crate::scrape::Scraper::new(system.leader().await?.admin).text("/metrics").await?;
-    for name in ["rouse_kubernetes_problems_total", "rouse_workload_failures_total"] {
+    for name in ["rouse_kube_problems_total", "rouse_workload_failures_total"] {
+        ensure!(text.lines().any(|line| line.starts_with(name)), "no metric {name}");
         for line in text.lines().filter(|line| line.starts_with(name)) {
             println!("  metric {line}");
         }
