@@ -53,6 +53,8 @@ const NO_REVIEWS: &str = "rouse_no_reviews_total";
 const NOT_TRUSTED: &str = "rouse_webhook_not_trusted_total";
 /// When the certificate that was made last is good no more.
 const CERTIFICATE_ENDS: &str = "rouse_certificate_ends_seconds";
+/// Requests to the apiserver.
+const KUBE_REQUESTS: &str = "rouse_kube_requests_total";
 /// Writes to the apiserver.
 const KUBE_WRITES: &str = "rouse_kube_writes_total";
 /// Errors of watches of the apiserver.
@@ -157,6 +159,11 @@ fn describe() {
     describe_counter!(REQUESTS_RETRIED, "Times that a request was taken back from a pod that cannot have seen it");
     describe_counter!(REQUESTS_GIVEN_BACK, "Times that a pod gave a request back because it had no slot");
     describe_counter!(REQUESTS_REFUSED, "Requests that Rouse answered itself, by reason");
+}
+
+/// A request to the apiserver begins: a `watch`, a `read` or a `write` of `resource` (`pods`).
+pub fn kube_request(verb: &'static str, resource: &str) {
+    counter!(KUBE_REQUESTS, "verb" => verb, "resource" => resource.to_owned()).increment(1);
 }
 
 /// A write to the apiserver, counted as `what`, ended.

@@ -6,38 +6,29 @@ use anyhow::{Context, ensure};
 use tokio::time::{Instant, sleep};
 
 use super::app::App;
-use super::system::System;
+use super::system::{Process, System};
 use super::wakes;
-use crate::scrape::metric;
+use crate::scrape::Scraper;
 
-/// Requests that the apiserver counted of the kinds that Rouse uses, by verb.
-async fn served(system: &System) -> anyhow::Result<String> {
-    let path = http::Request::get("/metrics").body(Vec::new())?;
-    system.api.text(path).await.context("the apiserver's metrics")
-}
-
-/// Writes to the apiserver that this process counted, but for the Lease's.
-async fn written(system: &System) -> anyhow::Result<f64> {
-    let mut all = 0.0;
-    for process in system.autoscalers().await?.iter().chain(&system.injectors().await?) {
-        let text = crate::scrape::Scraper::new(process.admin).text("/metrics").await?;
-        let lines =
-            text.lines().filter(|line| line.starts_with("rouse_kube_writes_total") && !line.contains("\"lease\""));
-        all += metric(&lines.collect::<Vec<_>>().join("\n"), "rouse_kube_writes_total").unwrap_or(0.0);
+/// What Rouse's processes asked of the apiserver so far, as they count it, but for the Lease: writes, and reads other than
+/// by watches.
+async fn asked(processes: &[Process]) -> anyhow::Result<(f64, f64)> {
+    let (mut writes, mut reads) = (0.0, 0.0);
+    for process in processes {
+        let text = Scraper::new(process.admin).text("/metrics").await?;
+        let lines = text.lines().filter(|line| !line.contains("resource=\"leases\""));
+        for line in lines.filter(|line| line.starts_with("rouse_kube_requests_total{")) {
+            let count: f64 = line.rsplit_once(' ').context("no count")?.1.parse()?;
+            match () {
+                () if line.contains("verb=\"write\"") => writes += count,
+                () if line.contains("verb=\"read\"") => reads += count,
+                () => {}
+            }
+        }
     }
-    Ok(all)
-}
-
-/// GET and LIST requests of deployments, pods, services and slices, as the apiserver counted them. (Watches are not.)
-fn reads(metrics: &str) -> f64 {
-    let kinds = ["deployments", "statefulsets", "endpointslices", "configmaps"];
-    let lines = metrics.lines().filter(|line| {
-        line.starts_with("apiserver_request_total{")
-            && kinds.iter().any(|kind| line.contains(&format!("resource=\"{kind}\"")))
-            && (line.contains("verb=\"LIST\"") || line.contains("verb=\"GET\""))
-            && line.contains("client=\"rouse")
-    });
-    lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+    // A count of nothing is no evidence: each of them began by reading.
+    ensure!(reads > 0.0, "nobody counts what is asked of the apiserver");
+    Ok((writes, reads))
 }
 
 pub(super) async fn run(
@@ -74,10 +65,11 @@ pub(super) async fn run(
         .flatten()
         .collect();
     let before: Vec<(u64, f64)> = processes.iter().map(|process| process.usage()).collect::<Result<_, _>>()?;
-    let (writes, read) = (written(system).await?, reads(&served(system).await?));
+    let asking = [system.autoscalers().await?, system.injectors().await?].concat();
+    let (writes, reads) = asked(&asking).await?;
     sleep(time).await;
-    let wrote = written(system).await? - writes;
-    let read = reads(&served(system).await?) - read;
+    let (wrote, read) = asked(&asking).await?;
+    let (wrote, read) = (wrote - writes, read - reads);
     for (process, (_, cpu)) in processes.iter().zip(before) {
         let (memory, now) = process.usage()?;
         let share = (now - cpu) / time.as_secs_f64() * 100.0;

@@ -103,7 +103,7 @@ async fn one(scenario: Scenario, system: &System, full: bool) -> anyhow::Result<
         Scenario::Activation => limits::activation(system, namespace).await,
         Scenario::OneAtATime => limits::one_at_a_time(system, namespace).await,
         Scenario::Stateful => limits::stateful(system, namespace).await,
-        Scenario::Idle => idle::run(system, namespace, pick(50, 300), pick(1, 10), seconds(20, 60)).await,
+        Scenario::Idle => idle::run(system, namespace, pick(300, 2000), pick(3, 10), seconds(20, 60)).await,
         Scenario::TakesOver => leader::takes_over(system, namespace).await,
         Scenario::InjectorAway => leader::injector_away(system, namespace, seconds(10, 60)).await,
         Scenario::ApiserverAway => leader::apiserver_away(system, namespace, seconds(15, 60)).await,

@@ -146,7 +146,11 @@ impl System {
 impl Process {
     /// Kills it without notice. It is a process of this machine: the cluster's only node.
     pub(crate) fn kill(&self) -> anyhow::Result<()> {
-        kill_process(self.pid()?, Signal::KILL).with_context(|| format!("cannot kill {}", self.pod))
+        self.signal(Signal::KILL)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        kill_process(self.pid()?, signal).with_context(|| format!("cannot signal {}", self.pod))
     }
 
     /// Resident memory in bytes, and CPU seconds used so far.

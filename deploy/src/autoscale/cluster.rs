@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use config::{WorkloadId, bounds};
-use kube::Client;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -17,6 +16,7 @@ use super::core::Core;
 use super::{AutoscalerOptions, IdentityFlag};
 use crate::exposition;
 use crate::kubernetes::authority::Authority;
+use crate::kubernetes::client;
 use crate::kubernetes::discovery::{Discovered, KindName};
 use crate::kubernetes::disruption::Disruptions;
 use crate::kubernetes::endpoint::LinkEndpoint;
@@ -68,7 +68,7 @@ pub(super) async fn serve(options: &AutoscalerOptions) -> Result<(), RunError> {
     let reporters = bind(options.listen, "the port for Links", "choose another with --listen")?;
     let asking = bind(options.admin, "the admin port", "choose another with --admin")?;
     let metrics = exposition::start()?;
-    let client = Client::try_default().await.context("no cluster: neither in a pod, nor does KUBECONFIG name one")?;
+    let client = client::connect().await.context("no cluster: neither in a pod, nor does KUBECONFIG name one")?;
     let writes = Writes::new(client, cluster.qps, cluster.burst);
     let discovered = Discovered::read(writes.client(), &cluster.kinds).await;
     let discovered = Arc::new(discovered.context("the cluster does not serve what is needed")?);

@@ -78,6 +78,7 @@ fn happen(clock: Clock) {
     narrator.call_failed(&id, &PlatformError::Refused(String::new()));
     super::edited(true);
     super::kube_write("scale", true);
+    super::kube_request("watch", "pods");
     super::kube_told_dropped();
     super::kube_watch_failed("pods");
     super::kube_problem("BadAnnotation");

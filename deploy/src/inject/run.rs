@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use config::bounds;
-use kube::Client;
 use queue_proxy::Connections;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -18,6 +17,7 @@ use super::settings::Sidecar;
 use super::webhook::Webhook;
 use crate::exposition;
 use crate::kubernetes::authority::Authority;
+use crate::kubernetes::client;
 use crate::kubernetes::writes::Writes;
 use crate::process::{self, RunError, Signals, bind, listen, raise_file_limit};
 
@@ -40,7 +40,7 @@ async fn serve(options: &Options) -> Result<(), RunError> {
     let asking = bind(options.admin, "the admin port", "choose another with --admin")?;
     let listen_at = calls.local_addr().context("the webhook has no address")?;
     let admin_at = asking.local_addr().context("the admin port has no address")?;
-    let client = Client::try_default().await;
+    let client = client::connect().await;
     let client = client.map_err(|error| anyhow!("there is neither a cluster around nor a KUBECONFIG: {error}"))?;
     let writes = Writes::new(client, bounds::KUBE_API_QPS, bounds::KUBE_API_BURST);
     let admin = InjectorAdmin::new(exposition::start()?);

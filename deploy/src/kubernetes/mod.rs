@@ -8,6 +8,7 @@ mod agenda;
 mod alarms;
 mod apply;
 pub mod authority;
+pub mod client;
 pub mod discovery;
 pub mod disruption;
 pub mod endpoint;
