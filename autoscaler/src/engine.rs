@@ -9,6 +9,7 @@ mod explain;
 mod history;
 mod scaled;
 mod settle;
+mod triggered;
 mod watch;
 
 use std::collections::{HashMap, HashSet};
@@ -24,6 +25,7 @@ use crate::latency::LatencyNow;
 
 pub use action::Action;
 pub use explain::{Decided, Explanation, LoadNow, ReportersNow, Status, ToZeroNow};
+pub use triggered::{Triggered, Wish};
 
 /// What the engine is told once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,6 +235,11 @@ impl Engine {
     /// `Platform::scale` to `pods` failed: it is asked again, with back-off, for what is wanted by then.
     pub fn scale_failed(&mut self, now: Time, id: &WorkloadId, pods: u32) {
         self.with(now, id, |scaled, _| scaled.scale_failed(now, pods));
+    }
+
+    /// What the workload's triggers ask for; `None` when it has none (any more).
+    pub fn triggered(&mut self, now: Time, id: &WorkloadId, triggered: Option<Triggered>) {
+        self.with(now, id, |scaled, out| scaled.trigger(now, triggered, out));
     }
 
     /// Whether there is such a workload.

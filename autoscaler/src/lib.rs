@@ -32,4 +32,4 @@ pub mod starts;
 pub mod to_zero;
 pub mod window;
 
-pub use engine::{Action, Engine, EngineSettings, Explanation, Reporters, StartAs, Status};
+pub use engine::{Action, Engine, EngineSettings, Explanation, Reporters, StartAs, Status, Triggered, Wish};

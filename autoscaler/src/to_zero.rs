@@ -62,6 +62,7 @@ pub const STATES: &[&str] = &[
     "grace",
     "open",
     "zero",
+    "nothing-asked",
 ];
 
 /// Where a workload is on its way to zero.
@@ -101,6 +102,8 @@ pub enum ToZero {
     Open,
     /// There are to be no pods.
     Zero,
+    /// Only triggers ask for pods, and they ask for none.
+    NothingAsked,
 }
 
 impl ToZero {
@@ -109,15 +112,18 @@ impl ToZero {
         match self {
             ToZero::Awake | ToZero::Paused | ToZero::Starting { .. } => None,
             ToZero::Disabled | ToZero::Lingering { .. } => Some(1),
-            ToZero::TurningAway { .. } | ToZero::Unproven | ToZero::Grace { .. } | ToZero::Open | ToZero::Zero => {
-                Some(0)
-            }
+            ToZero::TurningAway { .. }
+            | ToZero::Unproven
+            | ToZero::Grace { .. }
+            | ToZero::Open
+            | ToZero::Zero
+            | ToZero::NothingAsked => Some(0),
         }
     }
 
     /// Whether the platform is to be asked for [`ToZero::pods`] now.
     pub fn is_applied(self) -> bool {
-        matches!(self, ToZero::Disabled | ToZero::Lingering { .. } | ToZero::Zero)
+        matches!(self, ToZero::Disabled | ToZero::Lingering { .. } | ToZero::Zero | ToZero::NothingAsked)
     }
 
     /// When to look again if nothing happens.
@@ -152,6 +158,7 @@ impl ToZero {
             ToZero::Grace { .. } => "grace",
             ToZero::Open => "open",
             ToZero::Zero => "zero",
+            ToZero::NothingAsked => "nothing-asked",
         }
     }
 
@@ -168,6 +175,7 @@ impl ToZero {
             ToZero::Grace { .. } => "waiting for the grace or retention period to end",
             ToZero::Open => "all periods have passed, but a request is open",
             ToZero::Zero => "no load, the activator is in the path, and nothing is open",
+            ToZero::NothingAsked => "only triggers ask for its pods, and they ask for none",
         }
     }
 
@@ -252,7 +260,8 @@ mod tests {
                 ToZero::Unproven => ToZero::Grace { rest },
                 ToZero::Grace { .. } => ToZero::Open,
                 ToZero::Open => ToZero::Zero,
-                ToZero::Zero => break,
+                ToZero::Zero => ToZero::NothingAsked,
+                ToZero::NothingAsked => break,
             };
             names.push(state.name());
         }

@@ -8,6 +8,7 @@ use config::{Failure, Pod, PodId, PodState, Policy, Report, Route, Time, Workloa
 use super::action::Action;
 use super::asked::{Path, Replicas};
 use super::history::History;
+use super::triggered::Triggered;
 use super::watch::Watch;
 use super::{EngineSettings, StartAs};
 use crate::activity::Activity;
@@ -31,6 +32,7 @@ pub(super) struct Scaled {
     /// What the load asks for; none before the first decision.
     pub(super) desired: Option<u32>,
     pub(super) excess_burst: i64,
+    pub(super) triggered: Option<Triggered>,
     pub(super) replicas: Replicas,
     pub(super) path: Path,
     pub(super) to_zero: ToZero,
@@ -75,6 +77,7 @@ impl Scaled {
             failure: None,
             desired: asleep.then_some(0),
             excess_burst: initial_excess_burst(&workload.policy),
+            triggered: None,
             replicas: Replicas::new(replicas),
             path: Path::default(),
             to_zero: if asleep { ToZero::Zero } else { ToZero::Awake },
@@ -240,6 +243,14 @@ impl Scaled {
     pub(super) fn route_is_true(&mut self, now: Time, route: Route, out: &mut Vec<Action>) {
         if self.path.asked == Some(route) && !self.path.is_true() {
             self.path.true_since = Some(now);
+            self.settle(now, Cause::Event, out);
+        }
+    }
+
+    /// Its triggers ask for another number of pods.
+    pub(super) fn trigger(&mut self, now: Time, triggered: Option<Triggered>, out: &mut Vec<Action>) {
+        if self.triggered != triggered {
+            self.triggered = triggered;
             self.settle(now, Cause::Event, out);
         }
     }

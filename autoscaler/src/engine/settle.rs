@@ -47,8 +47,8 @@ impl Scaled {
             return Wanted { pods, asks: None, again: None, to_zero: ToZero::Paused, bound: None };
         }
         let answers = || self.path.asked == Some(Route::Activator) && self.path.is_true();
-        let wanted = scale(&self.policy, self.desired, &self.seen(now), answers);
-        if wanted.pods == Some(0) && self.replicas.asked == 0 {
+        let wanted = self.with_triggers(scale(&self.policy, self.desired, &self.seen(now), answers));
+        if wanted.pods == Some(0) && self.replicas.asked == 0 && wanted.to_zero != ToZero::NothingAsked {
             // It is there already: nothing to wait for.
             return Wanted { asks: Some(0), again: None, to_zero: ToZero::Zero, ..wanted };
         }
@@ -136,8 +136,10 @@ impl Scaled {
         if cause == Cause::Tick && !holds {
             self.replicas.backoff.retry();
         }
+        let triggers = wanted.bound.filter(|bound| matches!(bound, Step::Triggers { .. }));
+        let load = || verdict?.trail.deciding().copied();
         if let Some(pods) = write.filter(|_| !holds)
-            && let Some(why) = wanted.to_zero.step(pods).or_else(|| verdict?.trail.deciding().copied()).or(wanted.bound)
+            && let Some(why) = wanted.to_zero.step(pods).or(triggers).or_else(load).or(wanted.bound)
         {
             self.ask(pods, why.reason(), out);
         }

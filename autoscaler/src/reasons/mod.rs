@@ -31,6 +31,7 @@ pub const RULES: &[&str] = &[
     "route-hysteresis",
     "activation-floor",
     "foreign-scale",
+    "triggers",
 ];
 
 /// One step of a decision that had a say. Numbers only: a tick formats and allocates nothing.
@@ -78,6 +79,8 @@ pub(crate) enum Step {
     MaxScale { wanted: u32, pods: u32 },
     /// Somebody else asked for that many, which is kept.
     ForeignScale { seconds: u32, pods: u32 },
+    /// Raised to what triggers ask for.
+    Triggers { pods: u32 },
     /// The way to zero had a say.
     ToZero { rule: &'static str, because: &'static str, pods: u32 },
 }
@@ -122,6 +125,7 @@ impl Step {
             Step::InitialScale { .. } => "initial-scale",
             Step::MaxScale { .. } => "max-scale",
             Step::ForeignScale { .. } => "foreign-scale",
+            Step::Triggers { .. } => "triggers",
             Step::ToZero { rule, .. } => rule,
         }
     }
@@ -149,6 +153,7 @@ impl Step {
             | Step::InitialScale { pods }
             | Step::MaxScale { pods, .. }
             | Step::ForeignScale { pods, .. }
+            | Step::Triggers { pods }
             | Step::ToZero { pods, .. } => pods,
         }
     }
@@ -193,7 +198,8 @@ mod tests {
                 Step::FreshStart { .. } => Step::RouteHysteresis { seconds: 1, pods: 1 },
                 Step::RouteHysteresis { .. } => Step::ActivationFloor { pods: 1 },
                 Step::ActivationFloor { .. } => Step::ForeignScale { seconds: 1, pods: 1 },
-                Step::ForeignScale { .. } => Step::ToZero { rule: "zero", because: "", pods: 0 },
+                Step::ForeignScale { .. } => Step::Triggers { pods: 1 },
+                Step::Triggers { .. } => Step::ToZero { rule: "zero", because: "", pods: 0 },
                 Step::ToZero { .. } => return all,
             };
             all.push(next);

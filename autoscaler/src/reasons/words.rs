@@ -75,6 +75,7 @@ impl fmt::Display for Step {
             Step::ForeignScale { seconds, pods } => {
                 write!(f, "somebody else asked for {}: kept for {seconds} s more", Pods(*pods))
             }
+            Step::Triggers { pods } => write!(f, "triggers ask for {}", Pods(*pods)),
             Step::ToZero { because, .. } => f.write_str(because),
         }
     }

@@ -19,4 +19,5 @@ mod route;
 mod same_as_knative;
 mod slow_starters;
 mod to_zero;
+mod triggers;
 mod world;
