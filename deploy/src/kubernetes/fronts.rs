@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use activator::Wake;
 use config::link::Reporter;
-use config::{Failure, Pod, PodId, PodState, Time, Workload, WorkloadId};
+use config::{Failure, Pod, PodId, Time, Workload, WorkloadId};
 
 use super::route::Router;
 use crate::fronts::Fronts;
@@ -31,9 +31,6 @@ impl Fronts for RoutedFronts {
     }
 
     fn pod(&self, now: Time, pod: Pod) -> Option<Pod> {
-        if pod.state == PodState::Gone {
-            self.router.pod_gone(&pod.id);
-        }
         Fronts::pod(&*self.hub, now, pod)
     }
 

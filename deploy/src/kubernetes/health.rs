@@ -120,6 +120,7 @@ mod tests {
         Known {
             namespace: "shop".into(),
             labels: Default::default(),
+            ports: Default::default(),
             facts,
             created: at(seen),
             seen: at(seen),

@@ -11,6 +11,7 @@ use super::names::{QUEUE_PORT, QUEUE_PORT_NAME, QUEUE_PROXY};
 use super::objects::Metadata;
 use super::objects::pod::{Container, PodObject};
 use super::objects::selector::Labels;
+use super::route::NamedPorts;
 
 /// The pod's name for its whole life: `NAME.UID`.
 pub(super) fn id(metadata: &Metadata) -> PodId {
@@ -63,7 +64,7 @@ fn is_queue_proxy(container: &Container) -> bool {
 }
 
 /// The ports that its containers name, by which Services may name their targets.
-pub(super) fn named_ports(pod: &PodObject) -> Vec<(String, u16)> {
+fn named_ports(pod: &PodObject) -> NamedPorts {
     let ports = pod.spec.containers.iter().flat_map(|container| &container.ports);
     ports.filter(|port| !port.name.is_empty()).map(|port| (port.name.clone(), port.container_port)).collect()
 }
@@ -78,6 +79,8 @@ fn app_port(containers: &[Container]) -> Option<u16> {
 pub(super) struct Known {
     pub(super) namespace: Arc<str>,
     pub(super) labels: Arc<Labels>,
+    /// The ports that its containers name: the same for its whole life.
+    pub(super) ports: NamedPorts,
     pub(super) facts: Facts,
     pub(super) created: Time,
     /// When this process first saw it.
@@ -140,6 +143,7 @@ impl Pods {
         let mut known = Known {
             namespace,
             labels: Self::shared(&mut self.labels, labels),
+            ports: named_ports(object),
             facts: facts.clone(),
             created,
             seen: now,

@@ -9,4 +9,6 @@ mod foreign_scale;
 mod gaps;
 mod idle;
 mod other_kinds;
+mod ports;
+mod routed;
 mod wakes;

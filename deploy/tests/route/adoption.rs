@@ -147,11 +147,8 @@ async fn ports_that_are_not_served_lead_to_ready_pods_by_what_their_containers_n
     let mut town = Town::start(cluster.clone(), &["hello"]);
     let _a = town.activator("a", A, true);
     let _pod = town.pod("hello", "hello-1", [10, 1, 0, 1]);
-    town.router().pod_ports(
-        &crate::town::id("hello"),
-        &config::PodId::new("hello-1"),
-        vec![("admin".to_owned(), 9901)],
-    );
+    let ports = [("admin".to_owned(), 9901)].into();
+    town.router().pod_ports(&crate::town::id("hello"), &config::PodId::new("hello-1"), &ports);
     a_moment().await;
     let written = cluster.written();
     assert_eq!(written.len(), 3, "{written:?}");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use config::{PodId, PodState, Route, Time, Workload, WorkloadId, bounds};
 
 use super::choose::{choose, needed};
-use super::desired::{Front, ReadyPod, Slices, Wanted};
+use super::desired::{Front, NamedPorts, ReadyPod, Slices, Wanted};
 use super::evidence::Turned;
 use super::found::Found;
 use super::service::{Asks, Refusal, Serve, Service, ServiceId};
@@ -175,7 +175,7 @@ impl State {
 }
 
 impl View {
-    fn of(hub: &Hub, workload: &Workload, door: u16, pod_ports: &HashMap<PodId, Vec<(String, u16)>>) -> View {
+    fn of(hub: &Hub, workload: &Workload, door: u16, pod_ports: &HashMap<PodId, NamedPorts>) -> View {
         let id = &workload.id;
         let mut view = View {
             activators: BTreeSet::new(),

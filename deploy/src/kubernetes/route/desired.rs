@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use config::{Route, bounds};
 
@@ -16,6 +17,9 @@ use super::slice::{Door, Family, MOST_ENDPOINTS, Seen, Slice, SlicePort};
 use crate::kubernetes::names::QUEUE_PORT;
 
 const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
+
+/// The ports that a pod's containers name.
+pub type NamedPorts = Arc<[(String, u16)]>;
 
 /// Slices by name.
 pub(super) type Slices = BTreeMap<String, Seen>;
@@ -33,8 +37,7 @@ pub(super) enum Front {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ReadyPod {
     pub(super) ip: IpAddr,
-    /// The ports that its containers name.
-    pub(super) ports: Vec<(String, u16)>,
+    pub(super) ports: NamedPorts,
 }
 
 /// All that slices follow from.

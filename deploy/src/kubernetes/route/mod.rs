@@ -33,5 +33,6 @@ mod step;
 mod watches;
 mod work;
 
+pub use desired::NamedPorts;
 pub use router::{Router, RouterParts, ServiceSeen};
 pub use service::ServiceId;

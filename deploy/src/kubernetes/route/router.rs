@@ -14,6 +14,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 
+use super::desired::NamedPorts;
 use super::evidence::Evidence;
 use super::jobs::Outcome;
 use super::service::{Refusal, Service, ServiceId};
@@ -143,16 +144,19 @@ impl Router {
         self.changed.notify_one();
     }
 
-    /// The ports that the containers of a pod name, by which Services may name their targets.
-    pub fn pod_ports(&self, workload: &WorkloadId, pod: &PodId, ports: Vec<(String, u16)>) {
+    /// The ports that the containers of a pod of this workload name, by which Services may name their targets. They are kept
+    /// until [`Router::pod_gone`].
+    pub fn pod_ports(&self, workload: &WorkloadId, pod: &PodId, ports: &NamedPorts) {
         let mut state = self.state.lock();
-        state.pod_ports.insert(pod.clone(), ports);
-        state.look_at(workload);
-        drop(state);
-        self.changed.notify_one();
+        let before = state.pod_ports.insert(pod.clone(), NamedPorts::clone(ports));
+        if before.as_ref() != Some(ports) {
+            state.look_at(workload);
+            drop(state);
+            self.changed.notify_one();
+        }
     }
 
-    /// The pod is no more.
+    /// The pod is no more, or no workload's any more.
     pub fn pod_gone(&self, pod: &PodId) {
         self.state.lock().pod_ports.remove(pod);
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use config::{PlatformError, PodId, PodState, Route, Time, Workload, WorkloadId, bounds};
 use tokio::sync::Notify;
 
-use super::desired::{Front, Slices};
+use super::desired::{Front, NamedPorts, Slices};
 use super::doors::Doors;
 use super::evidence::{Evidence, Turned, evidence};
 use super::found::Found;
@@ -35,7 +35,7 @@ pub(super) struct State {
     /// Services that a list did not name.
     pub(super) gap: Gap<ServiceId>,
     /// The ports that the containers of pods name.
-    pub(super) pod_ports: HashMap<PodId, Vec<(String, u16)>>,
+    pub(super) pod_ports: HashMap<PodId, NamedPorts>,
     /// Where Services led before this process.
     pub(super) found: HashMap<ServiceId, Found>,
     /// Where Services lead for certain.

@@ -41,12 +41,7 @@ impl View {
             self.tell_of(&id);
             let owner = self.pods.get(&id).and_then(|pod| pod.owner.clone());
             match owner {
-                Some(owner) => {
-                    if let Some(router) = &self.parts.router {
-                        router.pod_ports(&owner, &id, pods::named_ports(object));
-                    }
-                    self.consider(&owner, now);
-                }
+                Some(owner) => self.consider(&owner, now),
                 None => self.may_be_stray(&id, &object.metadata, now),
             }
         }
@@ -99,7 +94,8 @@ impl View {
         }
     }
 
-    /// Tells of the pod as it is now, if that is news and its workload is known to the driver.
+    /// Tells of the pod as it is now, if that is news and its workload is known to the driver; who routes hears of its ports
+    /// before.
     pub(super) fn tell_of(&mut self, id: &PodId) {
         let Some(known) = self.pods.get_mut(id) else { return };
         let Some(owner) = known.owner.as_ref().filter(|id| self.workloads.get(*id).is_some_and(|w| w.is_announced))
@@ -111,12 +107,20 @@ impl View {
         let last = known.told.as_ref().map_or(pod.state, |told| told.state);
         if last != PodState::Gone && known.told.as_ref() != Some(&pod) {
             known.told = Some(pod.clone());
+            if let Some(router) = &self.parts.router {
+                router.pod_ports(owner, id, &known.ports);
+            }
             self.out.push_back(PlatformEvent::Pod(pod));
         }
     }
 
     /// Tells that a pod is gone of which this was said last.
     fn tell_gone(&mut self, told: Option<Pod>) {
+        if let Some(router) = &self.parts.router
+            && let Some(told) = &told
+        {
+            router.pod_gone(&told.id);
+        }
         if let Some(told) = told.filter(|told| told.state != PodState::Gone) {
             self.out.push_back(PlatformEvent::Pod(Pod { state: PodState::Gone, ..told }));
         }

@@ -170,6 +170,7 @@ impl Inner {
             ("GET", Some(_)) => answer(self.store.read(&place)),
             ("POST", None) => answer(self.store.create(&place, asked.body.clone())),
             ("PATCH", Some(_)) => answer(self.store.patch(&place, &asked.content_type, &asked.body)),
+            ("DELETE", Some(_)) => answer(self.store.remove(&place)),
             _ => refused(405, "the method is not known"),
         }
     }

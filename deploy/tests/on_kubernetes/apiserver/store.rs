@@ -66,7 +66,11 @@ pub(crate) struct Seen {
 impl Seen {
     fn takes(&self, object: &Value) -> bool {
         let pairs = |text: &str| text.split(',').filter_map(|pair| pair.split_once('=')).map(own).collect::<Vec<_>>();
-        let labelled = |(key, value): &(String, String)| object["metadata"]["labels"][key] == **value;
+        let labels = &object["metadata"]["labels"];
+        let labelled = |(key, value): &(String, String)| match key.strip_suffix('!') {
+            Some(key) => labels[key] != **value,
+            None => labels[key] == **value,
+        };
         let field = |(path, value): &(String, String)| {
             object.pointer(&format!("/{}", path.replace('.', "/"))).is_some_and(|found| *found == **value)
         };
@@ -130,6 +134,12 @@ impl Store {
 
     pub(crate) fn delete(&mut self, path: &str) {
         self.set(path, None);
+    }
+
+    pub(crate) fn remove(&mut self, place: &Place) -> Result<Value, Refused> {
+        let object = self.objects.get(&place.key()).cloned().ok_or((404, "not found".to_owned()))?;
+        self.set(&place.key(), None);
+        Ok(object)
     }
 
     pub(crate) fn overlook(&mut self, path: &str) -> Value {

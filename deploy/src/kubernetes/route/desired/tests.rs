@@ -178,7 +178,7 @@ fn other_ports_lead_to_ready_pods_by_the_numbers_that_each_has() {
 #[test]
 fn what_will_never_be_filled_again_is_deleted_once_it_is_empty() {
     let before = serve(&[("metrics", Target::Number(9090))]);
-    let ready = [ReadyPod { ip: ip(1), ports: Vec::new() }];
+    let ready = [ReadyPod { ip: ip(1), ports: NamedPorts::default() }];
     let mut cluster = Cluster::default();
     cluster.becomes(&before, &pods(0..101), &ready);
     let after = serve(&[("debug", Target::Number(6060))]);
