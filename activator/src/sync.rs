@@ -17,6 +17,8 @@ pub(crate) struct Sync(Mutex<Option<Named>>);
 struct Named {
     workloads: HashSet<WorkloadId>,
     pods: HashSet<PodId>,
+    /// Workloads of which nothing else was said than that they are there.
+    stay: HashSet<WorkloadId>,
 }
 
 impl Activator {
@@ -27,7 +29,8 @@ impl Activator {
     }
 
     /// Does what the autoscaler says: workloads, their settings and their remote pods. At [`Down::Synced`] all workloads
-    /// and remote pods go that were not named since [`Activator::begin_sync`]. Other frames mean nothing here.
+    /// and remote pods go that were not named since [`Activator::begin_sync`], but those of workloads that stay as they are.
+    /// Other frames mean nothing here.
     ///
     /// A workload must be named before its pods: those of one that is not known are ignored.
     pub fn apply(&self, down: &Down) {
@@ -37,7 +40,10 @@ impl Activator {
                 self.serve_as(workload, serving, *mode, hosts);
             }
             Down::WorkloadGone { workload } => {
-                self.name(|named| _ = named.workloads.remove(workload));
+                self.name(|named| {
+                    named.workloads.remove(workload);
+                    named.stay.remove(workload);
+                });
                 self.remove_workload(workload);
             }
             Down::Settings { workload, serving, watermark } => {
@@ -50,6 +56,7 @@ impl Activator {
                 pods.iter().for_each(|pod| self.set_named_pod(pod));
                 self.set_failure(workload, failure.as_ref());
             }
+            Down::Stays { workload } => self.name(|named| _ = named.stay.insert(workload.clone())),
             Down::Synced => self.end_sync(),
             Down::Welcome { .. } | Down::Heartbeat | Down::Ack { .. } | Down::Leave { .. } | Down::Door { .. } => {}
         }
@@ -75,7 +82,7 @@ impl Activator {
         for board in self.routes().all() {
             if named.workloads.contains(board.id()) {
                 board.retain_remote(|pod| named.pods.contains(pod));
-            } else {
+            } else if !named.stay.contains(board.id()) {
                 self.remove_workload(board.id());
             }
         }

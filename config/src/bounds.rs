@@ -146,6 +146,10 @@ pub const LINK_OUTBOX: usize = 65_536;
 /// reads slower than that is cut off and starts anew.
 pub const LINK_DOWN_FRAMES: usize = 4_096;
 
+/// Workloads that are there and of which nothing more is known yet that an activator is told to keep: those with bad
+/// settings are few. They fit beside half of [`LINK_DOWN_FRAMES`], which is where an activator is told no more.
+pub const LINK_STAYS: usize = 1_024;
+
 /// Links that one autoscaler serves.
 pub const LINKS: usize = 100_000;
 

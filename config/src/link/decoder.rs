@@ -191,6 +191,7 @@ fn down(kind: DownKind) -> Option<Down> {
             hosts: served.hosts,
         },
         DownKind::Gone(gone) => Down::WorkloadGone { workload: gone.workload?.id() },
+        DownKind::Stays(stays) => Down::Stays { workload: stays.workload?.id() },
         DownKind::Synced(_) => Down::Synced,
         DownKind::Pods(pods) => {
             let workload = pods.workload?.id();

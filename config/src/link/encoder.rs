@@ -114,6 +114,9 @@ impl Encoder {
             Down::WorkloadGone { workload } => {
                 wire::DownKind::Gone(wire::Gone { workload: Some(wire::Workload::of(workload)) })
             }
+            Down::Stays { workload } => {
+                wire::DownKind::Stays(wire::Stays { workload: Some(wire::Workload::of(workload)) })
+            }
             Down::Synced => wire::DownKind::Synced(wire::Empty {}),
             Down::Pods { workload, pods, failure, at } => {
                 return self::pods(workload, pods, failure.as_ref(), *at, out);

@@ -196,6 +196,12 @@ pub enum Down {
         /// Which workload.
         workload: WorkloadId,
     },
+    /// To activators: the workload is there, and the autoscaler knows nothing more of it yet. What an activator knew of it
+    /// and of its pods stays in use; one that does not know it need not.
+    Stays {
+        /// Which one.
+        workload: WorkloadId,
+    },
     /// To activators: all that the autoscaler knows was said. A workload or pod that was not named since `Welcome` is
     /// no more. Until this comes, what an activator knew before stays in use.
     Synced,

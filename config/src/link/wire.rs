@@ -188,7 +188,7 @@ pub(super) struct Woke {
 /// A frame from the autoscaler.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct DownFrame {
-    #[prost(oneof = "DownKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(oneof = "DownKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
     pub(super) kind: Option<DownKind>,
 }
 
@@ -214,6 +214,8 @@ pub(super) enum DownKind {
     Pods(Pods),
     #[prost(message, tag = "10")]
     Door(Door),
+    #[prost(message, tag = "11")]
+    Stays(Stays),
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
@@ -343,6 +345,12 @@ pub(super) struct Served {
     pub(super) mode: u32,
     #[prost(string, repeated, tag = "4")]
     pub(super) hosts: Vec<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Stays {
+    #[prost(message, optional, tag = "1")]
+    pub(super) workload: Option<Workload>,
 }
 
 #[derive(Clone, PartialEq, Message)]

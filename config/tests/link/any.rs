@@ -170,6 +170,7 @@ pub(crate) fn down() -> impl Strategy<Value = Down> {
         (workload(), serving(), mode, prop::collection::vec(text(), 0..3))
             .prop_map(|(workload, serving, mode, hosts)| Down::Workload { workload, serving, mode, hosts }),
         workload().prop_map(|workload| Down::WorkloadGone { workload }),
+        workload().prop_map(|workload| Down::Stays { workload }),
         Just(Down::Synced),
         (workload(), pods, prop::option::of(failure()), time())
             .prop_map(|(workload, pods, failure, at)| { Down::Pods { workload, pods, failure, at } }),

@@ -78,6 +78,21 @@ impl Hub {
         known.pods_of(id).filter_map(|(_, standing)| Some((standing.believed()?, standing.outlet.is_some()))).collect()
     }
 
+    /// The platform sees a workload, of which it may yet be unable to tell anything: what activators know of it stays in use.
+    pub fn workload_seen(&self, id: &WorkloadId) {
+        self.known.lock().set_seen(id, true);
+    }
+
+    /// The platform sees it no more.
+    pub fn workload_unseen(&self, id: &WorkloadId) {
+        self.known.lock().set_seen(id, false);
+    }
+
+    /// Whether the platform sees the workload.
+    pub fn sees(&self, id: &WorkloadId) -> bool {
+        self.known.lock().has_seen(id)
+    }
+
     /// The wakes, to which the hub tells when pods are named, say their first word, and are ready.
     pub fn wakes(&self) -> Wakes {
         self.known.lock().wakes.clone()

@@ -22,6 +22,8 @@ use crate::wakes::Wakes;
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     workloads: BTreeMap<WorkloadId, Served>,
+    /// Those that the platform has seen, whether or not they are known: no more than there are.
+    seen: BTreeSet<WorkloadId>,
     /// Those that the platform names, and those that are linked.
     pods: HashMap<PodId, Standing>,
     gone: Gone,
@@ -80,6 +82,20 @@ impl Known {
 
     pub(crate) fn knows(&self, id: &WorkloadId) -> bool {
         self.workloads.contains_key(id)
+    }
+
+    /// Whether the platform has seen it.
+    pub(super) fn has_seen(&self, id: &WorkloadId) -> bool {
+        self.seen.contains(id)
+    }
+
+    /// The platform sees the workload, or does no more. Activators may know one that is not known here.
+    pub(super) fn set_seen(&mut self, id: &WorkloadId, is_seen: bool) {
+        if is_seen {
+            self.seen.insert(id.clone());
+        } else if self.seen.remove(id) && !self.knows(id) {
+            self.readers.tell(id, &Down::WorkloadGone { workload: id.clone() });
+        }
     }
 
     /// The workload that a pod serves, by what the platform says of it and by what it says and shows itself.
@@ -259,8 +275,9 @@ impl Known {
 
     /// Tells an activator more of what there is, while it has room.
     pub(crate) fn fill(&mut self, now: Time, number: LinkNumber) {
-        let Known { workloads, pods, readers, doors, is_complete, .. } = self;
-        readers.fill(number, workloads, |served| served.all(pods, doors, now), *is_complete);
+        let Known { workloads, seen, pods, readers, doors, is_complete, .. } = self;
+        let stay = is_complete.then(|| unknown(seen, workloads));
+        readers.fill(number, workloads, |served| served.all(pods, doors, now), stay);
     }
 
     /// When [`Known::see_to`] has something to do next.
@@ -273,7 +290,7 @@ impl Known {
     pub(crate) fn see_to(&mut self, now: Time, complete_from: Time) -> Vec<Reporter> {
         if !self.is_complete && complete_from <= now {
             self.is_complete = true;
-            self.readers.sync();
+            self.readers.sync(unknown(&self.seen, &self.workloads));
         }
         let lost = self.reporters.take_lost(now);
         for reporter in &lost {
@@ -349,6 +366,14 @@ impl Known {
     fn note_activators(&self) {
         self.changed.note(|changed| changed.activators = true);
     }
+}
+
+/// The workloads that were seen and are not known.
+fn unknown(
+    seen: &BTreeSet<WorkloadId>,
+    known: &BTreeMap<WorkloadId, Served>,
+) -> impl Iterator<Item = WorkloadId> + Clone {
+    seen.iter().filter(|id| !known.contains_key(*id)).cloned()
 }
 
 /// Another thing is to be believed of a pod: its part of a wake may have come to an end.

@@ -46,9 +46,15 @@ impl Reader {
         takes
     }
 
-    fn sync(&mut self) {
-        if self.told == Told::All && self.missed.is_empty() && self.outlet.push(Down::Synced) {
-            self.told = Told::Synced;
+    /// Says that it was told everything, if it was and has room: after which workloads `stay` as it knows them.
+    fn sync(&mut self, stay: impl Iterator<Item = WorkloadId>) {
+        if self.told == Told::All && self.missed.is_empty() && self.has_room() {
+            for workload in stay.take(bounds::LINK_STAYS) {
+                self.outlet.push(Down::Stays { workload });
+            }
+            if self.outlet.push(Down::Synced) {
+                self.told = Told::Synced;
+            }
         }
     }
 }
@@ -98,13 +104,13 @@ impl Readers {
     }
 
     /// Tells one activator what it missed and then of further workloads, as `frames` has them, while there is room; when
-    /// it knows all, and it is so for all, that it does.
+    /// it knows all, and it is so for all, that it does and which others `stay`.
     pub(crate) fn fill<T>(
         &mut self,
         number: LinkNumber,
         all: &std::collections::BTreeMap<WorkloadId, T>,
         frames: impl Fn(&T) -> Vec<Down>,
-        may_sync: bool,
+        stay: Option<impl Iterator<Item = WorkloadId>>,
     ) {
         let Some(reader) = self.0.get_mut(&number) else { return };
         while reader.has_room()
@@ -132,13 +138,13 @@ impl Readers {
                 reader.told = Told::UpTo(last);
             }
         }
-        if may_sync {
-            reader.sync();
+        if let Some(stay) = stay {
+            reader.sync(stay);
         }
     }
 
-    /// Tells those who have been told everything that this is so.
-    pub(crate) fn sync(&mut self) {
-        self.0.values_mut().for_each(Reader::sync);
+    /// Tells those who have been told everything that this is so, and which others `stay`.
+    pub(crate) fn sync(&mut self, stay: impl Iterator<Item = WorkloadId> + Clone) {
+        self.0.values_mut().for_each(|reader| reader.sync(stay.clone()));
     }
 }

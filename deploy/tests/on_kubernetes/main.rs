@@ -11,4 +11,5 @@ mod idle;
 mod other_kinds;
 mod ports;
 mod routed;
+mod unreadable;
 mod wakes;

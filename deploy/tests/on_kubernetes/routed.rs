@@ -229,6 +229,7 @@ fn words(frame: &Down) -> Vec<String> {
     match frame {
         Down::Workload { workload, .. } => vec![format!("{} is served", workload.name())],
         Down::WorkloadGone { workload } => vec![format!("{} is gone", workload.name())],
+        Down::Stays { workload } => vec![format!("{} stays", workload.name())],
         Down::Synced => vec!["that is all".to_owned()],
         Down::Door { workload, port } => vec![format!("{} has door {port:?}", workload.name())],
         Down::Pods { pods, .. } => {

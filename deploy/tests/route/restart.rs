@@ -80,3 +80,22 @@ async fn nothing_is_written_before_all_has_been_heard_of() {
     assert_eq!(written, ["DELETE hello-rouse-4-0", "PATCH hello", "PATCH other"]);
     assert!(!cluster.has_key("hello") && !cluster.has_key("other"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_service_whose_workload_cannot_be_read_yet_stays_for_as_long_as_it_leads_to_somebody() {
+    let cluster = Cluster::new("v1");
+    cluster.serve("hello");
+    let mut town = Town::start(cluster.clone(), &["hello"]);
+    let activator = town.activator("a", [10, 0, 0, 1], true);
+    a_moment().await;
+    cluster.written();
+    let before = cluster.slice("hello-rouse-4-0");
+    town.restart_without_knowing("hello").await;
+    sleep(60 * SECOND).await;
+    assert_eq!((cluster.written(), cluster.slice("hello-rouse-4-0")), (vec![], before));
+    assert!(cluster.has_key("hello") && town.told().is_empty());
+    drop(activator);
+    sleep(5 * SECOND).await;
+    assert_eq!(cluster.written(), ["PATCH hello"], "whatever pods there are, they are more than nobody");
+    assert!(!cluster.has_key("hello"));
+}

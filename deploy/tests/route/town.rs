@@ -100,6 +100,13 @@ impl Town {
         self.workloads.push(workload.id.clone());
     }
 
+    /// The autoscaler is killed, and another one begins that sees the workload and can tell nothing more of it.
+    pub(crate) async fn restart_without_knowing(&mut self, name: &str) {
+        self.workloads.retain(|workload| *workload != id(name));
+        self.restart().await;
+        self.router().exists(&id(name));
+    }
+
     pub(crate) fn remove(&mut self, name: &str) {
         self.hub().workload_gone(&id(name));
         self.router().workload_gone(&id(name));

@@ -28,6 +28,8 @@ pub(super) struct ToDo {
 enum Claim {
     /// It leads to this workload, by this route if one was asked for.
     Keep(Arc<Serve>, Arc<Workload>, Option<Route>),
+    /// The workload to which it leads is there, and nothing more is known of it: it stays as it is.
+    Stay,
     /// It is Kubernetes', or is to be so again; why, if that is not what was asked for.
     GiveBack(Option<Refusal>),
 }
@@ -51,8 +53,12 @@ impl State {
         if self.synced.since.is_none() {
             return ToDo { step: Step::Rest, told: None };
         }
-        match self.claim(id) {
+        match self.claim(id, hub) {
             Claim::Keep(serve, workload, wish) => self.keep(id, &serve, &workload, wish, hub, now),
+            Claim::Stay => {
+                self.releases.remove(id);
+                ToDo { step: Step::Rest, told: self.once(id, None) }
+            }
             Claim::GiveBack(why) => self.give_back(id, why, hub, now),
         }
     }
@@ -82,16 +88,31 @@ impl State {
         what
     }
 
-    fn claim(&self, id: &ServiceId) -> Claim {
+    fn claim(&self, id: &ServiceId, hub: &Hub) -> Claim {
         let serve = match self.services.get(id).map(|service| &service.asks) {
             None | Some(Asks::Nothing) => return Claim::GiveBack(None),
             Some(Asks::Refused(refusal)) => return Claim::GiveBack(Some(refusal.clone())),
             Some(Asks::Serve(serve)) => serve,
         };
         match self.workloads.get(&serve.workload) {
+            None if hub.sees(&serve.workload) => match self.leads_to_somebody(id, hub) {
+                true => Claim::Stay,
+                false => Claim::GiveBack(None), // what is wrong with the workload is told of that
+            },
             None => Claim::GiveBack(Some(no_workload(&serve.workload))),
             Some(known) if known.is_released => Claim::GiveBack(None),
             Some(known) => Claim::Keep(Arc::clone(serve), Arc::clone(&known.workload), known.wish),
+        }
+    }
+
+    /// Whether anybody is there to whom the Service leads, as far as that is known of one whose workload is not.
+    fn leads_to_somebody(&self, id: &ServiceId, hub: &Hub) -> bool {
+        match self.slices.get(id).and_then(|slices| Front::seen(id, slices)) {
+            Some(Front::Activators(ips)) if self.synced.awaits_until.is_none() => {
+                hub.activators().iter().any(|activator| ips.contains(&activator.ip))
+            }
+            Some(front) => !front.addresses().is_empty(),
+            None => false,
         }
     }
 

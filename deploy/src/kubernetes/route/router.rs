@@ -122,6 +122,23 @@ impl Router {
         }
     }
 
+    /// There is such a workload, though it may be that nothing can be told of it yet: then its Services stay as they are.
+    pub fn exists(&self, id: &WorkloadId) {
+        self.hub.workload_seen(id);
+        self.look_at(id);
+    }
+
+    /// There is no such workload any more, or it is not ours. [`Router::workload_gone`] comes after, if it was known.
+    pub fn exists_no_more(&self, id: &WorkloadId) {
+        self.hub.workload_unseen(id);
+        self.look_at(id);
+    }
+
+    fn look_at(&self, id: &WorkloadId) {
+        self.state.lock().look_at(id);
+        self.changed.notify_one();
+    }
+
     /// The workload is new, or its settings changed.
     pub fn workload(&self, workload: &Arc<Workload>) {
         self.state.lock().set_workload(workload, &self.hub);

@@ -57,7 +57,7 @@ pub(super) struct Synced {
     /// Since when it is all of these; before that nothing is written.
     pub(super) since: Option<Time>,
     /// Until when what was found stays for lack of news.
-    awaits_until: Option<Time>,
+    pub(super) awaits_until: Option<Time>,
 }
 
 /// A workload.

@@ -47,6 +47,9 @@ impl View {
         if self.workloads.get(&id).is_some_and(|known| *known.uid != *object.metadata.uid()) {
             self.workload_gone(&id); // and this is another of its name
         }
+        if let Some(router) = self.parts.router.as_ref().filter(|_| !self.workloads.contains_key(&id)) {
+            router.exists(&id);
+        }
         let resource = &self.kinds[kind];
         let known = self.workloads.entry(id.clone()).or_insert_with(|| Known::new(resource, &object));
         let is_declared_anew = known.see(&object);
@@ -196,6 +199,9 @@ impl View {
         self.others.forget(id);
         if let Some(disruptions) = &self.parts.disruptions {
             disruptions.gone(id);
+        }
+        if let Some(router) = &self.parts.router {
+            router.exists_no_more(id);
         }
         let now = self.now();
         let pods: Vec<_> = self.pods.of(id).map(|(pod, _)| pod.clone()).collect();
