@@ -12,6 +12,17 @@ pub const RELEASE_LOOK: Duration = Duration::from_millis(250);
 /// How long a Service that is given back waits for pods of a workload that is not there any more.
 pub const RELEASE_PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long a workload whose label was taken off may take to have a ready pod, and after that its Services to be given back:
+/// each as long as Knative lets a pod take to start. Requests for it are held or served meanwhile.
+pub const KUBE_LEAVE: Duration = Duration::from_secs(600);
+
+/// How often it is looked whether a workload that waits for a pod before it leaves is still there, for it is watched no more.
+pub const KUBE_LEAVE_LOOK: Duration = Duration::from_secs(5);
+
+/// Workloads that are looked for at once because a watch shows them no more: a namespace of thousands may go at once, and the
+/// apiserver answers each within milliseconds.
+pub const KUBE_LEAVE_LOOKS: usize = 32;
+
 /// EndpointSlices of one Service, family and purpose: a hundred thousand endpoints.
 pub const SLICES: usize = 1_000;
 

@@ -13,6 +13,9 @@ use super::system::System;
 use crate::load::{Clients, Load};
 use crate::town::Aim;
 
+/// After its Services were given back, a workload whose label was taken off is forgotten, and its doors are closed, by then.
+const GONE_WITHIN: Duration = Duration::from_secs(40);
+
 /// Clients with and without keep-alive, straight at the Service.
 async fn clients(app: &App) -> anyhow::Result<Load> {
     let mut load = Load::new(app.routes().await?);
@@ -109,6 +112,37 @@ pub(super) async fn never_the_wrong_one(system: &System, namespace: &str) -> any
     println!("workloads deleted and created meanwhile: {asked} requests, {wrong} answered by the wrong one");
     ensure!(wrong == 0, "{wrong} requests reached the wrong workload");
     steady.remove().await
+}
+
+/// The label is taken off under load: of one that sleeps, and of one with two pods.
+pub(super) async fn unlabelled(system: &System, namespace: &str) -> anyhow::Result<()> {
+    let asleep = App::new(&system.api, namespace, "unlabelled-asleep");
+    let awake = App::new(&system.api, namespace, "unlabelled-awake").with("min-scale", "2");
+    for (app, pods) in [(&asleep, 0), (&awake, 2)] {
+        app.start().await?;
+        app.until_ready(pods, 60).await?;
+        let unlabel = async || {
+            let unlabelled = json!({ "metadata": { "labels": { "rouse.dev/scale": null } } });
+            app.api.merge(app.kind, namespace, &app.name, &unlabelled).await
+        };
+        if pods == 0 {
+            unlabel().await?; // it is to be asleep then
+        }
+        let load = clients(app).await?;
+        if pods > 0 {
+            sleep(Duration::from_secs(2)).await;
+            unlabel().await?;
+        }
+        app.api.until("our slices are gone", 60, async || app.endpoints().await.is_empty()).await?;
+        let service = app.api.get(SERVICES, namespace, &app.name).await?;
+        ensure!(service["spec"]["selector"]["rouse.dev/route"].is_null(), "the key is left in {}", app.name);
+        show(app, "without its label").await?;
+        sleep(GONE_WITHIN).await;
+        Kills::default().judge(&*load.stop().await).tell(&format!("{} let go under load", app.name))?;
+        ensure!(app.wished().await? == pods.max(1) as u64, "{} has another number of replicas", app.name);
+        app.remove().await?;
+    }
+    Ok(())
 }
 
 /// Everything is given back under load: `rouse uninstall` runs, and nothing of Rouse is left.

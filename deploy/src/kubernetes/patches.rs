@@ -53,25 +53,45 @@ pub(super) async fn nudge(
     Ok(())
 }
 
-/// Gives a workload at zero `pods` pods, if it is still the one with this UID and nobody has done so; whether it did.
-pub(super) async fn give_back(
+/// What became of a workload that was to have pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Raised {
+    /// It is there no more.
+    Deleted,
+    /// It was asked to have some already.
+    Had,
+    /// It is asked to have some now.
+    Got,
+}
+
+/// Gives a workload at zero `pods` pods, if it is still the one with this UID.
+pub(super) async fn raise(
     writes: &Writes,
     kind: &ApiResource,
     (id, uid): (&WorkloadId, &str),
     pods: u32,
-) -> Result<bool, WriteError> {
-    let request = scale::get(kind, id.namespace(), id.name()).map_err(kube::Error::HttpError)?;
-    let found: ScaleObject = match writes.client().request(request).await {
-        // It is gone altogether.
-        Err(kube::Error::Api(status)) if status.code == 404 => return Ok(false),
-        found => found?,
-    };
-    if found.metadata.uid() != uid || found.replicas() > 0 {
-        return Ok(false);
+) -> Result<Raised, WriteError> {
+    match replicas(writes, kind, (id, uid)).await? {
+        None => return Ok(Raised::Deleted),
+        Some(0) => {}
+        Some(_) => return Ok(Raised::Had),
     }
     let patch = scale::patch(0, pods, Zero::Absent);
     let request = scale::request(kind, id.namespace(), id.name(), &patch).map_err(kube::Error::HttpError)?;
-    writes.send::<IgnoredAny>(Urgency::Scale, "scale", request).await.map(|_| true)
+    writes.send::<IgnoredAny>(Urgency::Wake, "scale", request).await.map(|_| Raised::Got)
+}
+
+/// How many pods the workload with this UID is asked to have; none if it is there no more.
+pub(super) async fn replicas(
+    writes: &Writes,
+    kind: &ApiResource,
+    (id, uid): (&WorkloadId, &str),
+) -> Result<Option<u32>, kube::Error> {
+    let request = scale::get(kind, id.namespace(), id.name()).map_err(kube::Error::HttpError)?;
+    match writes.client().request::<ScaleObject>(request).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+        found => found.map(|found| (found.metadata.uid() == uid).then(|| found.replicas())),
+    }
 }
 
 fn replica_sets() -> ApiResource {

@@ -5,13 +5,19 @@ use std::sync::Arc;
 use config::{Platform, PlatformError, PlatformEvent, Route, WorkloadId};
 use futures_core::Stream;
 use futures_util::stream;
-use kube::core::ApiResource;
+use kube::Api;
+use kube::api::ListParams;
+use kube::core::{ApiResource, ObjectMeta};
 use queue_proxy::Clock;
 use tokio::sync::watch;
 
 use super::discovery::Discovered;
 use super::disruption::Disruptions;
 use super::knative;
+use super::names::{ORIGINAL_REPLICAS, SCALE_LABEL};
+use super::objects::Metadata;
+use super::objects::workload::WorkloadObject;
+use super::patches::{self, Raised};
 use super::route::Router;
 use super::route_calls::RouteCalls;
 use super::scale::{self, ScaleObject, Zero};
@@ -36,7 +42,7 @@ pub struct KubernetesParts {
     pub clock: Clock,
     /// Where routes are asked for.
     pub routes: RouteCalls,
-    /// Who hears of the ports that pods name, and when all has been listed.
+    /// Who hears of what exists and of the ports that pods name, and when all has been listed; who gives Services back.
     pub router: Option<Arc<Router>>,
     /// Where the settings of Knative's `Service` objects are, if those are served.
     pub knative: Option<watch::Sender<knative::Settings>>,
@@ -71,15 +77,37 @@ impl KubernetesPlatform {
         self.shared.reference(id)
     }
 
-    /// Sees to it that a workload that is asked to have no pods gets one; others have some on their way.
+    /// Sees to it that a workload that is asked to have no pods gets one; others have some on their way, as has one whose
+    /// label is taken off. One whose label went while nobody looked gets back what it had at adoption.
     ///
     /// # Errors
     /// As [`Platform::scale`].
     pub async fn wake(&self, id: &WorkloadId) -> Result<(), PlatformError> {
         match self.shared.replicas(id) {
-            Some((_, 0)) => self.scale(id, 1).await,
-            _ => Ok(()),
+            Some((_, 0)) if !self.shared.is_leaving(id) => self.scale(id, 1).await,
+            Some(_) => Ok(()),
+            None => self.raise(id).await.map_err(|error| PlatformError::Refused(error.to_string())),
         }
+    }
+
+    /// Gives a workload its replicas back that is at zero, and has the label no more.
+    async fn raise(&self, id: &WorkloadId) -> Result<(), WriteError> {
+        let Some(kind) = self.parts.discovered.kinds.iter().find(|kind| kind.kind == id.kind()) else { return Ok(()) };
+        let client = self.parts.writes.client().clone();
+        let objects: Api<WorkloadObject> = Api::namespaced_with(client, id.namespace(), kind);
+        let named = ListParams::default().fields(&format!("metadata.name={}", id.name()));
+        let Some(object) = objects.list(&named).await?.items.pop() else { return Ok(()) };
+        let Metadata { object: ObjectMeta { labels, deletion_timestamp, .. }, .. } = &object.metadata;
+        let is_labelled = labels.as_ref().is_some_and(|labels| labels.contains_key(SCALE_LABEL));
+        if is_labelled || deletion_timestamp.is_some() {
+            return Ok(());
+        }
+        let pods = object.metadata.annotation(ORIGINAL_REPLICAS).and_then(|original| original.parse().ok());
+        let pods = pods.unwrap_or(1).max(1);
+        if patches::raise(&self.parts.writes, kind, (id, object.metadata.uid()), pods).await? == Raised::Got {
+            tracing::info!("{id}: is not Rouse's any more and was at zero: {pods} replicas again");
+        }
+        Ok(())
     }
 
     /// Patches the scale subresource from `old` to `pods`.

@@ -106,6 +106,11 @@ impl Scale {
         Some(self.known)
     }
 
+    /// Whether a call runs.
+    pub(super) fn is_busy(&self) -> bool {
+        self.is_busy
+    }
+
     /// The call wrote what was asked for.
     pub(super) fn wrote(&mut self, version: Option<u64>, now: Time) {
         if let Some(pods) = self.asked.take()

@@ -8,6 +8,7 @@ use kube::core::ApiResource;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::names::SCALE_LABEL;
 use super::scale::{Foreign, News, Scale};
 use super::told::ObjectRef;
 
@@ -55,6 +56,8 @@ struct Entry {
     kind: Arc<ApiResource>,
     uid: Box<str>,
     scale: Scale,
+    /// Its label was taken off: what the driver asks for is not written.
+    is_leaving: bool,
 }
 
 impl Shared {
@@ -71,7 +74,12 @@ impl Shared {
         if let Some(entry) = entry {
             return entry.scale.see(replicas, version, now);
         }
-        let entry = Entry { kind: Arc::clone(kind), uid: uid.into(), scale: Scale::found(replicas, version) };
+        let entry = Entry {
+            kind: Arc::clone(kind),
+            uid: uid.into(),
+            scale: Scale::found(replicas, version),
+            is_leaving: false,
+        };
         inner.workloads.insert(id.clone(), entry);
         None
     }
@@ -79,6 +87,31 @@ impl Shared {
     /// The workload is no more.
     pub(super) fn remove(&self, id: &WorkloadId) {
         self.inner.lock().workloads.remove(id);
+    }
+
+    /// The workload's label was taken off: from now on no call begins.
+    pub(super) fn leaves(&self, id: &WorkloadId) {
+        if let Some(entry) = self.inner.lock().workloads.get_mut(id) {
+            entry.is_leaving = true;
+        }
+    }
+
+    /// It is back. What its scale is now counts as told.
+    pub(super) fn stays(&self, id: &WorkloadId) {
+        if let Some(entry) = self.inner.lock().workloads.get_mut(id) {
+            entry.is_leaving = false;
+            entry.scale.told = entry.scale.known;
+        }
+    }
+
+    /// Whether its label was taken off.
+    pub(super) fn is_leaving(&self, id: &WorkloadId) -> bool {
+        self.inner.lock().workloads.get(id).is_some_and(|entry| entry.is_leaving)
+    }
+
+    /// Whether a call of the driver runs.
+    pub(super) fn is_busy(&self, id: &WorkloadId) -> bool {
+        self.inner.lock().workloads.get(id).is_some_and(|entry| entry.scale.is_busy())
     }
 
     /// How many pods the workload is asked to have, as the driver knows it; and how many it really is.
@@ -109,6 +142,9 @@ impl Shared {
     pub(super) fn begin(&self, id: &WorkloadId, pods: u32) -> Result<Option<(Arc<ApiResource>, u32)>, PlatformError> {
         let mut inner = self.inner.lock();
         let entry = inner.workloads.get_mut(id).ok_or_else(|| PlatformError::UnknownWorkload(id.clone()))?;
+        if entry.is_leaving {
+            return Err(PlatformError::Refused(format!("the label {SCALE_LABEL} was taken off {id}")));
+        }
         Ok(entry.scale.begin(pods).map(|old| (Arc::clone(&entry.kind), old)))
     }
 

@@ -8,6 +8,7 @@ mod failures;
 mod foreign_scale;
 mod gaps;
 mod idle;
+mod leaving;
 mod other_kinds;
 mod ports;
 mod routed;

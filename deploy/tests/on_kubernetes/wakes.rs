@@ -94,7 +94,8 @@ async fn workloads_come_before_their_pods_and_pods_go_before_their_workloads() {
     ));
     // Without the label it is somebody else's.
     cluster.apiserver.change(&format!("{DEPLOYMENTS}/app-8"), |app| app["metadata"]["labels"] = json!({}));
-    assert_eq!(cluster.said().await, ["app-8-x of app-8 is Gone at 10.0.0.7:8012", "app-8 is gone"]);
+    let said = cluster.said().await;
+    assert_eq!(said, ["app-8 has 1", "app-8-x of app-8 is Gone at 10.0.0.7:8012", "app-8 is gone"], "it was paused");
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,10 +114,16 @@ async fn a_workload_that_leaves_at_zero_gets_back_what_it_had() {
     cluster.apiserver.delete(&format!("{DEPLOYMENTS}/gone"));
     let mut said = cluster.said().await;
     said.sort();
-    assert_eq!(said, ["gone is gone", "hello is gone", "runs is gone"]);
+    assert_eq!(said, ["gone is gone", "hello has 0", "runs has 2"], "those that are there are paused");
     let scales = cluster.scales();
     assert_eq!(scales.len(), 1, "{scales:?}");
     assert_eq!((scales[0].0.as_str(), &scales[0].1[1]["value"]), (&*format!("{HELLO}/scale"), &json!(3)));
+    for name in ["hello", "runs"] {
+        cluster.apiserver.put(&format!("{PODS}/{name}-1"), pod(name, Some("10.0.0.7")));
+        let said = cluster.said().await;
+        assert_eq!(said.last(), Some(&format!("{name} is gone")), "it has a pod");
+    }
+    assert_eq!(cluster.scales(), []);
 }
 
 #[tokio::test(start_paused = true)]

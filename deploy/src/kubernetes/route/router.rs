@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{PlatformError, PodId, Route, Workload, WorkloadId};
+use config::{PlatformError, PodId, Route, Workload, WorkloadId, bounds};
 use kube::core::ApiResource;
 use parking_lot::Mutex;
 use queue_proxy::Clock;
@@ -58,8 +58,8 @@ pub struct RouterParts {
     pub hub: Arc<Hub>,
     /// Who hears what is wrong with Services.
     pub teller: Teller,
-    /// Workloads without a ready pod of which a Service is to be given back: somebody is to see to it that there is one.
-    /// Said again each [`config::bounds::RELEASE_LOOK`] until there is.
+    /// Workloads of which a Service is to be given back: somebody is to see to it that there is a ready pod. Said once at
+    /// least, and without one again each [`config::bounds::RELEASE_LOOK`] until there is one.
     pub wakes: mpsc::Sender<WorkloadId>,
     /// What time it is.
     pub clock: Clock,
@@ -223,20 +223,24 @@ impl Router {
         }
     }
 
-    /// Gives all Services of the workload back to Kubernetes, and resolves when it leads them and clients have had the time
-    /// to leave activators. For a workload that has clients there must be a ready pod: the caller sees to that first.
-    /// [`Router::workload`] takes it back.
-    pub async fn release(&self, id: &WorkloadId) {
-        let Some(notify) = self.state.lock().release(id) else { return };
+    /// Gives all Services of the workload back to Kubernetes, from this call on. Resolves when it leads them, doors are
+    /// closed, and clients that keep their connections have had the time to leave activators. For a workload that has clients there must be a ready pod: the caller sees to
+    /// that first. [`Router::workload`] takes it back.
+    pub fn release(self: &Arc<Router>, id: &WorkloadId) -> impl Future<Output = ()> + Send + use<> {
+        let notify = self.state.lock().release(id);
         self.changed.notify_one();
-        loop {
-            let changed = notify.notified();
-            if self.state.lock().is_released(id) {
-                break;
+        let (router, id) = (Arc::clone(self), id.clone());
+        async move {
+            let Some(notify) = notify else { return };
+            loop {
+                let changed = notify.notified();
+                if router.state.lock().is_released(&id) {
+                    break;
+                }
+                changed.await;
             }
-            changed.await;
+            tokio::time::sleep(bounds::DOOR_LINGER + router.settle).await;
         }
-        tokio::time::sleep(self.settle).await;
     }
 
     /// How clients reach the workload, by the Services that lead to it.

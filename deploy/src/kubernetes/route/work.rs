@@ -99,6 +99,7 @@ impl Router {
                 Ok(())
             }
             Write::TakeKey => {
+                self.wake(id); // a workload that is not known may have been left at zero
                 self.set_key(id, Value::Null).await?;
                 let message = "requests go to whatever pods the selector selects, from now on".to_owned();
                 self.tell(id, Tone::Normal, Refusal { reason: "Released", message });

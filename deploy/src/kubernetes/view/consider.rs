@@ -21,8 +21,12 @@ impl View {
 
     /// Draws the consequences for the workload, and sets when to do so again. Nothing before all has been listed.
     pub(super) fn consider(&mut self, id: &WorkloadId, now: Time) {
-        if self.stage != Stage::Complete || !self.workloads.get(id).is_some_and(|known| known.is_announced) {
+        if self.stage != Stage::Complete {
             return;
+        }
+        let leaves = self.see_off(id, now);
+        if !self.workloads.get(id).is_some_and(|known| known.is_announced) {
+            return self.alarms.set(id, leaves);
         }
         let Some((_, replicas)) = self.shared.replicas(id) else { return };
         let again = self.tell_scale(id, now);
@@ -30,7 +34,7 @@ impl View {
         self.tell_failure(id, &health);
         let marked = self.mark(id, health.ready, replicas, now);
         let created = self.see_to_creation(id, &health, replicas, now);
-        let again = [again, health.again, marked, created].into_iter().flatten().min();
+        let again = [leaves, again, health.again, marked, created].into_iter().flatten().min();
         self.alarms.set(id, again);
     }
 

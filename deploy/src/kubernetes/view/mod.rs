@@ -6,6 +6,7 @@
 
 mod config_maps;
 mod consider;
+mod leave;
 mod others;
 mod pods;
 mod upkeep;
@@ -14,15 +15,17 @@ mod workloads;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use config::{PlatformEvent, PodId, Time, WorkloadId};
+use config::{PlatformEvent, PodId, Time, WorkloadId, bounds};
 use futures_util::StreamExt;
 use futures_util::stream::{AbortHandle, BoxStream, SelectAll};
 use k8s_openapi::api::core::v1::{ConfigMap, Event as CoreEvent};
 use kube::core::ApiResource;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use self::leave::Leaving;
 use self::others::{Others, ScalerObject};
 use self::upkeep::Done;
 use super::alarms::Alarms;
@@ -56,6 +59,10 @@ pub(super) struct View {
     config_maps: Listed<String>,
     workloads: HashMap<WorkloadId, Known>,
     workload_gaps: Vec<Gap<WorkloadId>>,
+    /// Those of [`View::workloads`] that are on their way out.
+    leaving: HashMap<WorkloadId, Leaving>,
+    /// Turns to look for them.
+    seeking: Arc<Semaphore>,
     owners: Owners,
     pods: Pods,
     pod_gap: Gap<PodId>,
@@ -118,6 +125,8 @@ impl View {
             config_maps: Listed::default(),
             workloads: HashMap::new(),
             workload_gaps,
+            leaving: HashMap::new(),
+            seeking: Arc::new(Semaphore::new(bounds::KUBE_LEAVE_LOOKS)),
             owners: Owners::default(),
             pods: Pods::default(),
             pod_gap: Gap::default(),
@@ -257,7 +266,7 @@ impl View {
         }
         for kind in 0..self.kinds.len() {
             for id in self.workload_gaps[kind].lapsed(now) {
-                self.workload_gone(&id);
+                self.out_of_sight(&id, now);
             }
         }
         for id in self.pod_gap.lapsed(now) {

@@ -22,6 +22,12 @@ pub(super) enum Done {
     Nothing,
     /// Read a workload's scale subresource, if it could.
     Read(WorkloadId, Option<Box<ScaleObject>>),
+    /// Found the workload with this UID, which has replicas and no label.
+    Unlabelled(WorkloadId, Box<str>),
+    /// Did not find it.
+    Deleted(WorkloadId, Box<str>),
+    /// Gave its Services back, or gave up.
+    GivenBack(WorkloadId, Box<str>),
 }
 
 impl View {
@@ -48,12 +54,24 @@ impl View {
                     known.generation = None;
                 }
             }
+            Done::Unlabelled(id, uid) if self.is_same(&id, &uid) => self.is_there_without_label(&id, now),
+            Done::Deleted(id, uid) if self.is_same(&id, &uid) => self.is_deleted(&id),
+            Done::GivenBack(id, uid) if self.is_same(&id, &uid) => self.is_given_back(&id),
+            // Another of its name is there now.
+            Done::Unlabelled(..) | Done::Deleted(..) | Done::GivenBack(..) => {}
         }
+    }
+
+    fn is_same(&self, id: &WorkloadId, uid: &str) -> bool {
+        self.workloads.get(id).is_some_and(|known| *known.uid == *uid)
     }
 
     /// Writes on the workload how many replicas it had at adoption, and once its initial scale was reached that it was.
     /// When to try that again, if it could not be written.
     pub(super) fn mark(&mut self, id: &WorkloadId, ready: u32, replicas: u32, now: Time) -> Option<Time> {
+        if self.leaving.contains_key(id) {
+            return None;
+        }
         let known = self.workloads.get_mut(id)?;
         let policy = &known.told.as_ref()?.policy;
         // One that is found at zero sleeps, and its first wake is as any other.
@@ -92,25 +110,6 @@ impl View {
         self.tasks.spawn(async move {
             if let Err(error) = patches::nudge(&writes, &kind, (&id, &uid), &selector, at).await {
                 tracing::debug!("{id}: its controller cannot be made to try again: {error}");
-            }
-            Done::Nothing
-        });
-    }
-
-    /// The workload at `replicas` is ours no more. If it is there all the same, and at zero, nobody would ever wake it: it
-    /// gets back what it had at adoption.
-    pub(super) fn leave(&mut self, id: &WorkloadId, replicas: u32) {
-        let Some(known) = self.workloads.get(id).filter(|_| replicas == 0) else { return };
-        let pods = known.marks.original.unwrap_or(1).max(1);
-        let (id, kind, uid) = (id.clone(), known.kind.clone(), known.uid.clone());
-        let writes = self.parts.writes.clone();
-        self.tasks.spawn(async move {
-            match patches::give_back(&writes, &kind, (&id, &uid), pods).await {
-                Ok(true) => tracing::info!("{id}: is Rouse's no more and was at zero: {pods} replicas again"),
-                Ok(false) => {}
-                Err(error) => {
-                    tracing::warn!("{id}: is Rouse's no more, and cannot be given its replicas back: {error}")
-                }
             }
             Done::Nothing
         });

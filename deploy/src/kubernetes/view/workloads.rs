@@ -23,10 +23,10 @@ impl View {
             Event::Delete(object) => {
                 let id = self.id(kind, &object);
                 self.workload_gaps[kind].is_gone(&id);
-                if let Some((_, replicas)) = self.shared.replicas(&id) {
-                    self.leave(&id, replicas);
+                match object.metadata.object.deletion_timestamp {
+                    Some(_) => self.workload_gone(&id),
+                    None => self.out_of_sight(&id, now),
                 }
-                self.workload_gone(&id);
             }
             Event::InitDone => {
                 let word = &self.kinds[kind].kind;
@@ -68,6 +68,7 @@ impl View {
             self.read_scale(&id);
         }
         self.guard(&id);
+        self.stays(&id);
         self.consider(&id, now);
     }
 
@@ -148,8 +149,12 @@ impl View {
         }
     }
 
-    /// Tells of the workload, if its settings were ever good and its scale is known; at first with its pods.
+    /// Tells of the workload, if its settings were ever good and its scale is known; at first with its pods. Not while it
+    /// leaves: what is told then would be that it stays.
     pub(super) fn announce(&mut self, id: &WorkloadId) {
+        if self.leaving.contains_key(id) {
+            return;
+        }
         let Some((replicas, _)) = self.shared.replicas(id) else { return };
         let Some(known) = self.workloads.get_mut(id) else { return };
         let Some(workload) = known.told.clone() else { return };
@@ -193,6 +198,7 @@ impl View {
     pub(super) fn workload_gone(&mut self, id: &WorkloadId) {
         let Some(known) = self.workloads.remove(id) else { return };
         self.alarms.set(id, None);
+        self.leaving.remove(id);
         self.owners.remove(id);
         self.shared.remove(id);
         self.lacks_no_more(id);
