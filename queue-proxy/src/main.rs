@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use config::link::{Down, Reporter};
-use queue_proxy::admin::Admin;
+use queue_proxy::admin::{Admin, Metrics};
 use queue_proxy::drain::Cause;
 use queue_proxy::link::{self, Link, LinkSettings, PodReports, Tls};
 use queue_proxy::net::{Network, listen};
@@ -50,15 +50,15 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let serving = bind(settings.listen)?;
-    let (admin, metrics) = (bind(settings.admin)?, bind(settings.metrics)?);
+    let (asking, scraping) = (bind(settings.admin)?, bind(settings.metrics)?);
 
     let front = Front::new(Network::Tcp, settings.app, &settings.serving, Clock::wall());
     let connections = Connections::default();
     let drain = Drain::new(Arc::clone(&front), connections.clone(), settings.drain_quiet);
     let (link, reporting) = reporting(&settings, &front, &connections, &drain)?.unzip();
     let reports = reporting.as_ref().map(|reporting| Arc::clone(&reporting.reports));
-    let answers =
-        Admin { front: Arc::clone(&front), connections: connections.clone(), drain: Arc::clone(&drain), link };
+    let metrics = Metrics { front: Arc::clone(&front), connections: connections.clone(), link };
+    let admin = Admin { metrics: metrics.clone(), drain: Arc::clone(&drain) };
     let neighbours = Connections::default();
 
     let (namespace, pod) = &settings.pod;
@@ -83,8 +83,8 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         _ = async {
             tokio::join!(
                 connections.listen(serving, Arc::clone(&front)),
-                neighbours.listen(admin, answers.clone()),
-                neighbours.listen(metrics, answers.clone()),
+                neighbours.listen(asking, admin.clone()),
+                neighbours.listen(scraping, metrics.clone()),
                 watch(&front, &drain, reports.as_deref()),
                 report(reporting),
             )

@@ -16,6 +16,7 @@ struct QueueProxy {
     child: Child,
     serving: SocketAddr,
     admin: SocketAddr,
+    metrics: SocketAddr,
 }
 
 impl QueueProxy {
@@ -35,7 +36,7 @@ impl QueueProxy {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        QueueProxy { child, serving, admin }
+        QueueProxy { child, serving, admin, metrics }
     }
 
     /// Waits until a GET of `path` is answered with `status`; returns the whole answer.
@@ -96,6 +97,13 @@ fn it_serves_reports_and_drains() {
     let metrics = proxy.until(proxy.admin, "/metrics", "", 200);
     assert!(metrics.contains("rouse_queue_proxy_request_duration_seconds_count{code_class=\"2xx\"} 1\n"), "{metrics}");
     assert!(metrics.contains("\nrouse_queue_proxy_ready 1\n"), "{metrics}");
+
+    // Whoever scrapes can do nothing else.
+    assert!(proxy.until(proxy.metrics, "/metrics", "", 200).contains("\nrouse_queue_proxy_ready 1\n"));
+    for path in ["/wait-for-drain", "/healthz", "/"] {
+        proxy.until(proxy.metrics, path, "", 404);
+    }
+    proxy.until(proxy.serving, "/", "K-Network-Probe: queue\r\n", 200);
 
     let drained = get(proxy.admin, "/wait-for-drain", "").unwrap();
     assert!(drained.ends_with("drained"), "{drained}");
