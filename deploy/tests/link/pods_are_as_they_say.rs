@@ -2,12 +2,14 @@ use std::sync::Arc;
 
 use config::PodState::{self, Draining, Gone, Ready, Starting};
 use config::link::{Down, Up};
-use config::{PodId, Serving, Workload};
+use config::{Pod, PodId, Serving, Workload, WorkloadId};
 use deploy::fronts::Fronts;
 use deploy::link::Heard;
 use tokio::time::sleep;
 
-use crate::world::{Autoscaler, SECOND, activator, hello, hello_of, of_pod, state_of, workload};
+use crate::world::{
+    self, Autoscaler, SECOND, Speaker, activator, hello, hello_of, of_pod, report_to, state_of, workload,
+};
 
 fn told(name: &str, state: PodState) -> Vec<(String, PodState)> {
     vec![(name.to_owned(), state)]
@@ -121,6 +123,46 @@ async fn a_pod_is_told_its_settings_and_when_its_clients_are_to_leave() {
     assert_eq!(pod.hear_until(settings).await, (3, 12));
     autoscaler.hub.leave(&hello());
     assert_eq!(pod.hear().await, Down::Leave { pod: PodId::new("x"), go: false });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_comes_to_another_workload_is_let_go_and_its_reports_count_there_when_it_is_back() {
+    let mut autoscaler = Autoscaler::start(1);
+    let other = workload("other".parse().expect("a name"));
+    autoscaler.hub.workload(&Arc::new(other.clone()));
+    autoscaler.name("x", Starting);
+    let mut pod = link_without_workload(&mut autoscaler).await;
+    assert_eq!(told_workload(&mut pod).await, hello());
+    autoscaler.name("x", Gone);
+    let moved = Pod { workload: other.id.clone(), ..world::pod("x", Starting) };
+    autoscaler.hub.pod(autoscaler.clock.now(), moved);
+    assert_eq!(pod.next().await, None, "its Link is that of a pod of the first");
+    let mut pod = link_without_workload(&mut autoscaler).await;
+    assert_eq!(told_workload(&mut pod).await, other.id);
+    autoscaler.heard_by(SECOND).await;
+    let now = autoscaler.clock.now();
+    for (seq, of) in [(1, hello()), (2, other.id.clone())] {
+        pod.say(&report_to(of_pod("x"), of, seq, now)).await;
+    }
+    assert_eq!(autoscaler.reports().await, [2], "the first has no such pod any more");
+}
+
+/// The pod `x`, linked, which does not know whose it is.
+async fn link_without_workload(autoscaler: &mut Autoscaler) -> Speaker {
+    let Up::Hello { reporter, incarnation, address, at, .. } = hello_of(of_pod("x"), 3, autoscaler.clock.now()) else {
+        unreachable!("it is a Hello");
+    };
+    let mut pod = autoscaler.connect().await;
+    pod.say(&Up::Hello { reporter, incarnation, workload: None, address, at, token: None }).await;
+    pod
+}
+
+async fn told_workload(pod: &mut Speaker) -> WorkloadId {
+    pod.hear_until(|frame| match frame {
+        Down::Settings { workload, .. } => Some(workload),
+        _ => None,
+    })
+    .await
 }
 
 #[tokio::test(start_paused = true)]

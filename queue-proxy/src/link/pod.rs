@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use config::link::Down;
 use config::{PodId, PodState, Report, Serving, Time, WorkloadId, bounds};
-use tokio::sync::{Notify, SetOnce, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Link, backoff};
@@ -19,7 +19,9 @@ pub struct PodReports {
     link: Link,
     pod: PodId,
     /// Known once the autoscaler has named it, if the pod did not.
-    workload: SetOnce<WorkloadId>,
+    workload: watch::Sender<Option<WorkloadId>>,
+    /// Whether the pod said so itself; else the autoscaler may name another, for labels change.
+    is_sure: bool,
     front: Arc<Front>,
     connections: Connections,
     drain: Arc<Drain>,
@@ -33,7 +35,7 @@ pub struct PodReports {
 
 impl PodReports {
     /// Reports of `pod` of `workload`, whose requests pass `front`, by `link`. Without a workload it is the one that the
-    /// autoscaler sends settings for; until then what there is to report is kept where it is counted.
+    /// autoscaler sends settings for, always the last; until the first, what there is to report is kept where it is counted.
     pub fn new(
         link: Link,
         (workload, pod): (Option<WorkloadId>, PodId),
@@ -42,8 +44,8 @@ impl PodReports {
         drain: Arc<Drain>,
     ) -> PodReports {
         let (told_to_end, direct_told) = (Notify::new(), AtomicU64::new(0));
-        let workload = SetOnce::new_with(workload);
-        PodReports { link, pod, workload, front, connections, drain, started_with, told_to_end, direct_told }
+        let (is_sure, workload) = (workload.is_some(), watch::Sender::new(workload));
+        PodReports { link, pod, workload, is_sure, front, connections, drain, started_with, told_to_end, direct_told }
     }
 
     /// Says how the pod is, and says it again whenever a drain begins or is taken back. Never ends.
@@ -68,7 +70,8 @@ impl PodReports {
     /// Reports each second in which somebody was here, and at once when more are here than the autoscaler was prepared
     /// for; every [`bounds::LATENCY_EVERY`] also how long requests took. Never ends.
     pub async fn say_reports(&self) {
-        let workload = self.workload.wait().await;
+        // The sender is ours.
+        drop(self.workload.subscribe().wait_for(Option::is_some).await);
         let clock = self.front.clock();
         let spread = Duration::from_nanos(backoff::random() % bounds::LINK_SPREAD.as_nanos() as u64);
         let mut second = next_second(clock.now()) + spread;
@@ -79,10 +82,10 @@ impl PodReports {
             if is_whole {
                 second = next_second(clock.now()) + spread;
             }
-            self.report(workload, !is_whole);
+            self.report(!is_whole);
             seconds += u64::from(is_whole);
             if is_whole && seconds.is_multiple_of(bounds::LATENCY_EVERY.as_secs()) {
-                self.tell_latency(workload);
+                self.tell_latency();
             }
         }
     }
@@ -110,9 +113,9 @@ impl PodReports {
     /// [`bounds::LINK_LAST_WORDS`]. The driver of the Link must run meanwhile.
     pub async fn last_words(&self) {
         let end = Instant::now() + bounds::LINK_LAST_WORDS;
-        if let Some(workload) = self.workload.get() {
-            self.report(workload, true);
-            self.tell_latency(workload);
+        self.report(true);
+        self.tell_latency();
+        if let Some(workload) = &*self.workload.borrow() {
             self.link.left(workload);
         }
         if timeout_at(end, self.link.finish()).await.is_err() {
@@ -120,17 +123,26 @@ impl PodReports {
         }
     }
 
-    /// Whether this is the pod's workload; of one that had none yet, it is from now on.
+    /// Whether this is the pod's workload. Of one that has not said so itself, it is from now on: the autoscaler that names
+    /// another ends the Link first, so that no frame of the one before can come later.
     fn serves(&self, workload: &WorkloadId) -> bool {
-        if self.workload.get().is_none() {
-            tracing::info!(%workload, "The autoscaler knows this pod");
-            // Nobody else sets it.
-            drop(self.workload.set(workload.clone()));
+        if self.is_sure {
+            return self.workload.borrow().as_ref() == Some(workload);
         }
-        self.workload.get() == Some(workload)
+        self.workload.send_if_modified(|known| {
+            let is_new = known.as_ref() != Some(workload);
+            if is_new {
+                tracing::info!(%workload, "The autoscaler knows this pod");
+                *known = Some(workload.clone());
+            }
+            is_new
+        });
+        true
     }
 
-    fn report(&self, workload: &WorkloadId, partial: bool) {
+    fn report(&self, partial: bool) {
+        let known = self.workload.borrow();
+        let Some(workload) = &*known else { return };
         let mut reports: Vec<Report> = Vec::new();
         self.front.gate().take_reports(partial, &mut reports);
         if let Some(newest) = reports.last_mut() {
@@ -143,7 +155,9 @@ impl PodReports {
         }
     }
 
-    fn tell_latency(&self, workload: &WorkloadId) {
+    fn tell_latency(&self) {
+        let known = self.workload.borrow();
+        let Some(workload) = &*known else { return };
         let latency = self.front.take_latency();
         if !latency.is_empty() {
             self.link.latency(workload, latency);

@@ -137,11 +137,6 @@ async fn a_pod_that_does_not_know_its_workload_keeps_its_reports_until_the_autos
         }
     };
     assert_eq!((report.seq, report.arrived), (1, 1));
-    let one = Serving { container_concurrency: 1, ..Serving::default() };
-    server.say(&Down::Settings { workload: "default/other".parse().unwrap(), serving: one, watermark: 1 }).await;
-    sleep(Duration::from_millis(1)).await;
-    let inside: Vec<_> = std::iter::from_fn(|| pod.front.gate().try_admit()).take(2).collect();
-    assert_eq!(inside.len(), 2, "it serves one workload for ever");
     let last = async {
         loop {
             match server.next().await.expect("its last words") {
@@ -152,6 +147,49 @@ async fn a_pod_that_does_not_know_its_workload_keeps_its_reports_until_the_autos
     };
     let (last, ()) = tokio::join!(last, pod.reports.last_words());
     assert_eq!(last, workload());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_comes_to_another_workload_serves_and_reports_as_that_one_says() {
+    let (pod, mut autoscaler, mut server) = start_as(None).await;
+    server.say(&told(Serving::default(), 7)).await;
+    drop(pod.front.gate().try_admit().unwrap());
+    assert_eq!(report_of(&mut server).await, (workload(), 1));
+    // The autoscaler ends the Link of a pod whose labels have changed; it comes again and is told whose it is now.
+    server.break_off();
+    let mut server = autoscaler.welcome(1).await;
+    let other: WorkloadId = "default/other".parse().unwrap();
+    let serving = Serving { container_concurrency: 1, ..Serving::default() };
+    server.say(&Down::Settings { workload: other.clone(), serving, watermark: 1 }).await;
+    sleep(Duration::from_millis(1)).await;
+    let inside = pod.front.gate().try_admit().unwrap();
+    assert!(pod.front.gate().try_admit().is_none(), "by the other's settings");
+    loop {
+        // What nobody acknowledged is said again, as it was.
+        match report_of(&mut server).await {
+            (of, arrived) if of == other => break assert_eq!(arrived, 1),
+            (of, _) => assert_eq!(of, workload()),
+        }
+    }
+    drop(inside);
+    let last = async {
+        loop {
+            if let Up::Left { workload, .. } = server.next().await.expect("its last words") {
+                break workload;
+            }
+        }
+    };
+    let (last, ()) = tokio::join!(last, pod.reports.last_words());
+    assert_eq!(last, other);
+}
+
+/// Of which workload the next report is, and how many requests had arrived by it.
+async fn report_of(server: &mut ServerLink) -> (WorkloadId, u64) {
+    loop {
+        if let Up::Report { workload, report, .. } = server.next().await.expect("a report") {
+            return (workload, report.arrived);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
