@@ -13,11 +13,12 @@ use clap::{Parser, Subcommand};
 use config::{WorkloadId, bounds};
 use deploy::activate::{self, ActivatorOptions};
 use deploy::ask::{self, Instance, Output};
-use deploy::autoscale::{self, AutoscalerOptions, ClusterOptions, IdentityFlag, PlatformFlag};
+use deploy::autoscale::{self, AutoscalerOptions, ClusterOptions, PlatformFlag};
 use deploy::install::{self, InstallFlags, ManifestsFlags, UninstallFlags};
 use deploy::kubernetes::discovery::KindName;
 use deploy::kubernetes::lease::LeaseTimes;
 use deploy::kubernetes::names;
+use deploy::link::ReporterIdentity;
 use deploy::log::{self, LogFormat};
 use deploy::process::RunError;
 use deploy::run::{self, RunOptions};
@@ -124,7 +125,7 @@ struct Autoscaler {
     link_key: Option<PathBuf>,
     /// How they show who they are
     #[arg(long, default_value = "none")]
-    reporter_identity: IdentityFlag,
+    reporter_identity: ReporterIdentity,
     /// How long after its start nothing is taken for gone that has not spoken yet
     #[arg(long, default_value = "10s", value_parser = flag::duration)]
     sync_after: Duration,

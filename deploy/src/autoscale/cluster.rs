@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use config::{WorkloadId, bounds};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tracing::info;
 
+use super::AutoscalerOptions;
 use super::core::Core;
-use super::{AutoscalerOptions, IdentityFlag};
 use crate::exposition;
 use crate::kubernetes::authority::Authority;
 use crate::kubernetes::client;
@@ -26,12 +26,13 @@ use crate::kubernetes::identity::Verifier;
 use crate::kubernetes::knative;
 use crate::kubernetes::lease::{Lease, LeaseTimes};
 use crate::kubernetes::names;
+use crate::kubernetes::own_pods;
 use crate::kubernetes::platform::{KubernetesParts, KubernetesPlatform};
 use crate::kubernetes::route::{Router, RouterParts};
 use crate::kubernetes::route_calls::RouteCalls;
 use crate::kubernetes::told::Teller;
 use crate::kubernetes::writes::Writes;
-use crate::link::Identity;
+use crate::link::{Identity, OwnPods, ReporterIdentity};
 use crate::narrate::Narrator;
 use crate::process::{RunError, Signals, bind, raise_file_limit};
 
@@ -74,9 +75,9 @@ pub(super) async fn serve(options: &AutoscalerOptions) -> Result<(), RunError> {
     let discovered = Arc::new(discovered.context("the cluster does not serve what is needed")?);
     let tls = tls(options, &writes).await?;
     // Before the Lease is held: nothing that takes long may come between that and keeping it.
-    let identity = identity(options, &writes).await?;
-
     let mut tasks = JoinSet::new();
+    let identity = identity(options, &writes, &mut tasks).await;
+
     let core = Core::new(options.sync_after);
     core.answer(&mut tasks, asking, metrics);
     let mut lease = Lease::new(writes.clone(), &cluster.namespace, cluster.pod_name.as_str(), cluster.lease);
@@ -177,17 +178,22 @@ impl Leading<'_> {
     }
 }
 
-async fn identity(options: &AutoscalerOptions, writes: &Writes) -> anyhow::Result<Identity> {
-    Ok(match options.reporter_identity {
-        IdentityFlag::None => Identity::None,
-        // Nobody tells the addresses of activators yet: all of them would be refused.
-        IdentityFlag::Address => bail!("--reporter-identity address is not served on a cluster yet: use token"),
-        IdentityFlag::Token => {
-            let verifier = Verifier::new(writes.client().clone());
-            verifier.prepare().await;
-            Identity::Token { verifier, namespace: options.cluster.namespace.as_str().into() }
+async fn identity(options: &AutoscalerOptions, writes: &Writes, tasks: &mut JoinSet<()>) -> Identity {
+    let (client, namespace) = (writes.client().clone(), options.cluster.namespace.clone());
+    match options.reporter_identity {
+        ReporterIdentity::None => Identity::None,
+        ReporterIdentity::Address => {
+            let own = OwnPods::default();
+            let kept = own.clone();
+            tasks.spawn(async move { own_pods::follow(client, &namespace, kept).await });
+            Identity::Address(own)
         }
-    })
+        ReporterIdentity::Token => {
+            let verifier = Verifier::new(client);
+            verifier.prepare().await;
+            Identity::Token { verifier, namespace: namespace.into() }
+        }
+    }
 }
 
 /// Hosts and protocols of workloads, as their Services have them.

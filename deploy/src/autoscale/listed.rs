@@ -9,36 +9,32 @@ use queue_proxy::Clock;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use super::AutoscalerOptions;
 use super::core::Core;
-use super::{AutoscalerOptions, IdentityFlag};
 use crate::fronts::Fronts;
-use crate::link::{self, Identity};
+use crate::link::{self, Identity, ReporterIdentity};
 use crate::listed::{ListedPlatform, NotListed};
 use crate::narrate::Narrator;
 use crate::process::{RunError, Signals, bind, raise_file_limit};
 use crate::{exposition, files};
 
-impl IdentityFlag {
-    /// What it means where pods are listed in a file: there is no cluster whose tokens or addresses could be asked for.
-    fn of_listed(self) -> Result<Identity, Problems> {
-        let value = match self {
-            IdentityFlag::None => return Ok(Identity::None),
-            IdentityFlag::Token => "token",
-            IdentityFlag::Address => "address",
-        };
-        Err(Problems(vec![Problem {
-            file: String::new(),
-            object: String::new(),
-            key: "--reporter-identity".to_owned(),
-            value: Some(value.to_owned()),
-            message: "needs a cluster: with --platform static:FILE only none is allowed".to_owned(),
-        }]))
+/// Where pods are listed in a file there is no cluster whose tokens or addresses could be asked for.
+fn nobody_is_asked(wanted: ReporterIdentity) -> Result<Identity, Problems> {
+    if wanted == ReporterIdentity::None {
+        return Ok(Identity::None);
     }
+    Err(Problems(vec![Problem {
+        file: String::new(),
+        object: String::new(),
+        key: "--reporter-identity".to_owned(),
+        value: Some(wanted.to_string()),
+        message: "needs a cluster: with --platform static:FILE only none is allowed".to_owned(),
+    }]))
 }
 
 /// Decides for what `file` lists until a signal.
 pub(super) async fn serve(options: &AutoscalerOptions, file: &Path) -> Result<(), RunError> {
-    let identity = options.reporter_identity.of_listed()?;
+    let identity = nobody_is_asked(options.reporter_identity)?;
     let opened = ListedPlatform::open(file.to_owned(), options.wishes.clone(), Clock::wall());
     let (platform, warnings) = opened.map_err(|error| match error {
         NotListed::BadFile(problems) => RunError::BadInput(problems),

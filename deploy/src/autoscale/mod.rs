@@ -9,9 +9,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::ValueEnum;
-
 pub use self::cluster::ClusterOptions;
+use crate::link::ReporterIdentity;
 use crate::process::{self, RunError};
 
 /// What `rouse autoscaler` was asked to do.
@@ -28,7 +27,7 @@ pub struct AutoscalerOptions {
     /// Certificate and key of the port for reporters; without them it is plain.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// How reporters show who they are.
-    pub reporter_identity: IdentityFlag,
+    pub reporter_identity: ReporterIdentity,
     /// What matters on Kubernetes only.
     pub cluster: ClusterOptions,
     /// How long nothing is taken for gone that has not spoken yet.
@@ -42,18 +41,6 @@ pub enum PlatformFlag {
     Static(PathBuf),
     /// `kubernetes`: the cluster in which this process runs, or that KUBECONFIG names.
     Kubernetes,
-}
-
-/// How reporters show who they are, as a flag names it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum IdentityFlag {
-    /// By a token that the cluster bound to their pod
-    Token,
-    /// By the address that they connect from: that of their pod
-    Address,
-    /// Whoever reaches the port is believed
-    #[default]
-    None,
 }
 
 impl FromStr for PlatformFlag {

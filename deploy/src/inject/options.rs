@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::quantity::Quantity;
-use super::settings::{Identity, Injection, Resources, Share, Sidecar};
+use super::settings::{Injection, Resources, Share, Sidecar};
 use crate::flag;
 use crate::kubernetes::names;
+use crate::link::ReporterIdentity;
 use crate::log::LogFormat;
 
 /// Where a pod finds the namespace that it is in.
@@ -39,7 +40,7 @@ pub struct Options {
     pub(super) sidecar: Sidecar,
     /// How queue-proxies show the autoscaler whose they are
     #[arg(long, default_value = "token")]
-    reporter_identity: Identity,
+    reporter_identity: ReporterIdentity,
     /// How long a pod that ends serves on after the last new client
     #[arg(long, default_value = "10s", value_parser = flag::duration)]
     drain_quiet: Duration,

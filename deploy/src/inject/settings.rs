@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::quantity::Quantity;
+use crate::link::ReporterIdentity;
 
 /// How queue-proxies are injected.
 #[derive(Clone, Debug)]
@@ -17,8 +18,9 @@ pub struct Injection {
     pub autoscaler: String,
     /// The certificate (PEM) of the authority that signs for the autoscaler.
     pub authority: String,
-    /// How it shows the autoscaler whose it is.
-    pub identity: Identity,
+    /// How it shows the autoscaler whose it is. Only a token has to be mounted: pods that mount nothing else start faster
+    /// without.
+    pub identity: ReporterIdentity,
     /// How long a draining pod serves on after the last new client.
     pub drain_quiet: Duration,
     /// What it may use where the pod does not say.
@@ -33,16 +35,6 @@ pub enum Sidecar {
     Classic,
     /// An init container that stays (Kubernetes 1.29 and later): it starts before the app and ends after it.
     Native,
-}
-
-/// How reporters show whose they are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Identity {
-    /// By a token of their pod's service account, mounted only into the queue-proxy.
-    #[default]
-    Token,
-    /// By the address that they call from. Nothing is mounted, which starts pods faster that mount nothing else.
-    Address,
 }
 
 /// What a queue-proxy may use.

@@ -7,6 +7,7 @@ use clap::Args;
 use super::{BudgetApi, KubeVersion, ScaledKind, Settings};
 use crate::flag;
 use crate::kubernetes::names;
+use crate::link::ReporterIdentity;
 
 /// The image that is meant when none is named. Nobody publishes it: it has to be built.
 const IMAGE: &str = concat!("rouse:", env!("CARGO_PKG_VERSION"));
@@ -26,6 +27,9 @@ struct What {
     /// A kind that is scaled besides Deployments and StatefulSets, by its scale subresource; may come several times
     #[arg(long = "kind", value_name = "RESOURCE.GROUP")]
     kinds: Vec<ScaledKind>,
+    /// How activators and queue-proxies show the autoscaler who they are
+    #[arg(long, default_value = "token")]
+    reporter_identity: ReporterIdentity,
     /// A PodMonitor as well (Prometheus operator)
     #[arg(long)]
     pod_monitor: bool,
@@ -36,8 +40,8 @@ struct What {
 
 impl What {
     fn settings(self, budgets: BudgetApi) -> Settings {
-        let What { namespace, image, activators, kinds, pod_monitor, knative_services } = self;
-        Settings { namespace, image, activators, kinds, pod_monitor, knative_services, budgets }
+        let What { namespace, image, activators, kinds, reporter_identity, pod_monitor, knative_services } = self;
+        Settings { namespace, image, activators, kinds, reporter_identity, pod_monitor, knative_services, budgets }
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::link::ReporterIdentity;
+
 /// Everything that the manifests depend on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -14,6 +16,8 @@ pub struct Settings {
     pub activators: u32,
     /// What is scaled besides Deployments and StatefulSets.
     pub kinds: Vec<ScaledKind>,
+    /// How activators and queue-proxies show the autoscaler who they are.
+    pub reporter_identity: ReporterIdentity,
     /// Whether there is a PodMonitor (Prometheus operator).
     pub pod_monitor: bool,
     /// Whether Knative's `Service` objects are served, by a definition of our own.

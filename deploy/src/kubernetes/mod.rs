@@ -23,6 +23,7 @@ pub mod lease;
 mod mock;
 pub mod names;
 mod objects;
+pub(crate) mod own_pods;
 mod owners;
 mod patches;
 pub mod platform;

@@ -77,6 +77,9 @@ pub const CONFIG_DEFAULTS: &str = "config-defaults";
 /// The audience of the tokens with which reporters introduce themselves.
 pub const AUDIENCE: &str = "rouse";
 
+/// Label of each of our own objects that belongs to one process: the name of that.
+pub const PROCESS_LABEL: &str = "app.kubernetes.io/name";
+
 /// The name of the container that is injected.
 pub const QUEUE_PROXY: &str = "queue-proxy";
 

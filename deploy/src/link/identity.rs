@@ -1,9 +1,11 @@
 //! How reporters show who they are, and what follows from what they show.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use clap::ValueEnum;
 use config::link::{Reporter, Token};
 use config::{Pod, PodId, WorkloadId};
 use parking_lot::Mutex;
@@ -13,7 +15,18 @@ use super::unwelcome::Unwelcome;
 use crate::kubernetes::identity::{Bearer, Verifier};
 use crate::kubernetes::names;
 
-/// How reporters show who they are.
+/// How reporters show who they are, as flags name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReporterIdentity {
+    /// By a token that the cluster bound to their pod
+    Token,
+    /// By the address that they connect from: that of their pod
+    Address,
+    /// Not at all: whoever reaches the port is believed
+    None,
+}
+
+/// How reporters show who they are, and what it takes to see that.
 #[derive(Clone, Debug, Default)]
 pub enum Identity {
     /// Not at all: whoever reaches the port is believed.
@@ -44,6 +57,16 @@ pub(crate) enum Proof {
     Address(IpAddr),
     /// A pod whose token is of this namespace.
     Namespace(String),
+}
+
+impl fmt::Display for ReporterIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ReporterIdentity::Token => "token",
+            ReporterIdentity::Address => "address",
+            ReporterIdentity::None => "none",
+        })
+    }
 }
 
 impl Identity {
@@ -86,10 +109,11 @@ impl OwnPods {
     }
 
     fn prove(&self, reporter: &Reporter, peer: IpAddr) -> Result<Proof, Unwelcome> {
-        match reporter {
-            Reporter::Pod(_) => Ok(Proof::Address(peer)),
-            Reporter::Activator(name) if self.0.lock().get(name.as_ref()) == Some(&peer) => Ok(Proof::Nothing),
-            Reporter::Activator(_) => Err(Unwelcome::OtherAddress),
+        let Reporter::Activator(name) = reporter else { return Ok(Proof::Address(peer)) };
+        match self.0.lock().get(name.as_ref()) {
+            Some(address) if *address == peer => Ok(Proof::Nothing),
+            Some(_) => Err(Unwelcome::OtherAddress),
+            None => Err(Unwelcome::NoAddress),
         }
     }
 }
@@ -204,13 +228,13 @@ mod tests {
             let activator = Reporter::Activator("activator-1".into());
             word(identity.ask(&activator, None, peer.parse().unwrap()).await)
         };
-        assert_eq!(from("10.0.0.7").await, "other-address");
+        assert_eq!(from("10.0.0.7").await, "no-address");
         own.set("activator-1", Some([10, 0, 0, 7].into()));
         own.set("activator-2", Some([10, 0, 0, 8].into()));
         assert_eq!(from("10.0.0.7").await, "ok");
         assert_eq!(from("::ffff:10.0.0.7").await, "ok", "the same through a port of both families");
         assert_eq!(from("10.0.0.8").await, "other-address");
         own.set("activator-1", None);
-        assert_eq!(from("10.0.0.7").await, "other-address");
+        assert_eq!(from("10.0.0.7").await, "no-address");
     }
 }

@@ -30,7 +30,7 @@ use tokio::sync::mpsc;
 
 pub use doors::{ActivatorSeen, Changed, DirectSeen};
 pub use hub::Hub;
-pub use identity::{Identity, OwnPods};
+pub use identity::{Identity, OwnPods, ReporterIdentity};
 pub use server::LinkServer;
 
 /// What the driver hears of reporters.

@@ -27,7 +27,7 @@ pub(crate) enum Unwelcome {
     NoActivator,
     #[error("it shows the token of a pod that is gone")]
     Gone,
-    #[error("the platform does not know its address yet")]
+    #[error("the platform does not know its address, or not yet")]
     NoAddress,
     #[error("it does not connect from the address of whom it says it is")]
     OtherAddress,

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use config::bounds;
 use deploy::inject::server::Server;
-use deploy::inject::settings::{Identity, Injection, Resources, Sidecar};
+use deploy::inject::settings::{Injection, Resources, Sidecar};
 use deploy::inject::webhook::Webhook;
 use deploy::kubernetes::authority::Authority;
+use deploy::link::ReporterIdentity;
 use http::{Request, StatusCode, header};
 use http_body_util::Full;
 use serde_json::{Value, json};
@@ -39,7 +40,7 @@ async fn start() -> Running {
         sidecar: Sidecar::Classic,
         autoscaler: "rouse-autoscaler.rouse-system.svc:8091".to_owned(),
         authority: authority.pem().to_owned(),
-        identity: Identity::Token,
+        identity: ReporterIdentity::Token,
         drain_quiet: bounds::DRAIN_QUIET,
         resources: Resources::default(),
     };

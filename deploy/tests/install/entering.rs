@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use deploy::install::{BudgetApi, How, Settings, install};
+use deploy::link::ReporterIdentity;
 use serde_json::json;
 
 use crate::apiserver::{Apiserver, Key};
@@ -16,6 +17,7 @@ pub(crate) fn settings() -> Settings {
         image: "rouse:1".to_owned(),
         activators: 2,
         kinds: Vec::new(),
+        reporter_identity: ReporterIdentity::Token,
         pod_monitor: false,
         knative_services: false,
         budgets: BudgetApi::V1,

@@ -76,3 +76,19 @@ fn an_activator_has_a_token_for_the_autoscaler_and_none_for_the_apiserver() {
         .collect();
     assert_eq!(tokens.iter().map(|token| &token["audience"]).collect::<Vec<_>>(), ["rouse"]);
 }
+
+#[test]
+fn known_by_its_address_an_activator_has_no_token_at_all_and_all_three_know_it() {
+    let objects = objects(&["--reporter-identity=address"]);
+    let pod = |name| &crate::printed::object(&objects, "Deployment", name)["spec"]["template"]["spec"];
+    let sources = &pod("rouse-activator")["volumes"][0]["projected"]["sources"];
+    assert_eq!(
+        sources,
+        &json!([{ "configMap": { "name": "rouse-ca", "items": [{ "key": "ca.crt", "path": "ca.crt" }] } }])
+    );
+    let args = |name| pod(name)["containers"][0]["args"].to_string();
+    assert!(!args("rouse-activator").contains("--link-token"));
+    for name in ["rouse-autoscaler", "rouse-injector"] {
+        assert!(args(name).contains("\"--reporter-identity=address\""), "{}", args(name));
+    }
+}

@@ -8,8 +8,9 @@ use serde_json::{Map, Value, json};
 use super::app::App;
 use super::probe::Readiness;
 use super::shape::{Container, Spec};
-use crate::inject::settings::{Identity, Injection, Sidecar};
+use crate::inject::settings::{Injection, Sidecar};
 use crate::kubernetes::names;
+use crate::link::ReporterIdentity;
 
 /// The program in its image, which has `rouse` as well.
 const PROGRAM: &str = "/usr/local/bin/queue-proxy";
@@ -61,7 +62,7 @@ pub(super) fn container(wanted: Wanted<'_>, settings: &Injection) -> Value {
             "seccompProfile": {"type": "RuntimeDefault"},
         },
     });
-    if settings.identity == Identity::Token {
+    if settings.identity == ReporterIdentity::Token {
         container["volumeMounts"] = json!([{"name": TOKEN_VOLUME, "mountPath": TOKEN_MOUNT, "readOnly": true}]);
     }
     if wanted.kind == Sidecar::Native {
@@ -81,7 +82,7 @@ pub(super) fn wait_for_drain() -> Value {
 pub(super) fn volume(settings: &Injection) -> Option<Value> {
     let token = json!({"audience": names::AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": TOKEN_FILE});
     let volume = json!({"name": TOKEN_VOLUME, "projected": {"sources": [{"serviceAccountToken": token}]}});
-    (settings.identity == Identity::Token).then_some(volume)
+    (settings.identity == ReporterIdentity::Token).then_some(volume)
 }
 
 /// What makes the pod Ready: the queue-proxy says whether the app is, and that the pod is not draining. It asks the app
@@ -123,7 +124,7 @@ fn environment(wanted: &Wanted<'_>, settings: &Injection) -> Vec<Value> {
         say("ROUSE_AUTOSCALER", &settings.autoscaler),
         say("ROUSE_LINK_CA_PEM", &settings.authority),
     ];
-    if settings.identity == Identity::Token {
+    if settings.identity == ReporterIdentity::Token {
         env.push(say("ROUSE_LINK_TOKEN", &format!("{TOKEN_MOUNT}/{TOKEN_FILE}")));
     }
     if let Readiness::Moves(probe) = wanted.readiness {

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::inject::settings::{Identity, Resources};
+use crate::inject::settings::Resources;
+use crate::link::ReporterIdentity;
 
 fn pod_1_20() -> Value {
     serde_json::from_str(include_str!("fixtures/1.20.json")).unwrap()
@@ -23,7 +24,7 @@ fn settings(sidecar: Sidecar) -> Injection {
         sidecar,
         autoscaler: "rouse-autoscaler.rouse-system.svc:8091".to_owned(),
         authority: "-----BEGIN CERTIFICATE-----\n".to_owned(),
-        identity: Identity::Token,
+        identity: ReporterIdentity::Token,
         drain_quiet: Duration::from_secs(10),
         resources: Resources::default(),
     }
@@ -212,7 +213,7 @@ fn an_app_without_a_port_is_told_one_and_a_probe_that_only_a_kubelet_can_try_sta
 
 #[test]
 fn known_by_its_address_a_pod_mounts_nothing() {
-    let settings = Injection { identity: Identity::Address, ..classic() };
+    let settings = Injection { identity: ReporterIdentity::Address, ..classic() };
     let (after, _) = injected(&pod_1_20(), &settings);
     assert_eq!(after["spec"]["volumes"], pod_1_20()["spec"]["volumes"]);
     let sidecar = &after["spec"]["containers"][1];

@@ -11,6 +11,7 @@ use crate::install::serves::Serves;
 use crate::install::workloads::{self, Labelled};
 use crate::install::{BudgetApi, Object, ScaledKind, Settings};
 use crate::kubernetes::names::{AUTHORITY, AUTOSCALER, INJECTOR, LEASE, MANAGED_BY, SYSTEM_LABEL};
+use crate::link::ReporterIdentity;
 
 /// Whose slice it is, and of which Service.
 const SLICE_MANAGER: &str = "endpointslice.kubernetes.io/managed-by";
@@ -123,6 +124,7 @@ fn settings(namespace: &str, budgets: BudgetApi) -> Settings {
         image: String::new(),
         activators: 1,
         kinds: Vec::new(),
+        reporter_identity: ReporterIdentity::Token,
         pod_monitor: true,
         knative_services: false,
         budgets,

@@ -9,6 +9,7 @@ use crate::kubernetes::names::{
     ACTIVATOR, ACTIVATOR_ADMIN_PORT, AUDIENCE, AUTHORITY, AUTOSCALER, AUTOSCALER_ADMIN_PORT, GATEWAY_PORT, INJECTOR,
     INJECTOR_ADMIN_PORT, INJECTOR_PORT, LINK_PORT,
 };
+use crate::link::ReporterIdentity;
 
 /// Of autoscalers, one leads and the other takes over; of injectors, one is always there while the other is replaced.
 const TWO: u32 = 2;
@@ -55,7 +56,7 @@ fn autoscaler(settings: &Settings) -> Process {
         "--platform=kubernetes".to_owned(),
         format!("--listen=0.0.0.0:{LINK_PORT}"),
         format!("--admin=0.0.0.0:{AUTOSCALER_ADMIN_PORT}"),
-        "--reporter-identity=token".to_owned(),
+        format!("--reporter-identity={}", settings.reporter_identity),
     ];
     flags.extend(settings.kinds.iter().map(|kind| format!("--kind={kind}")));
     flags.extend(settings.knative_services.then(|| "--knative-services".to_owned()));
@@ -73,31 +74,30 @@ fn autoscaler(settings: &Settings) -> Process {
 
 fn activator(settings: &Settings) -> Process {
     let namespace = &settings.namespace;
-    let link = json!({
-        "projected": {
-            "sources": [
-                { "serviceAccountToken": { "audience": AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": "token" } },
-                { "configMap": { "name": AUTHORITY, "items": [{ "key": "ca.crt", "path": "ca.crt" }] } },
-            ],
-        },
-    });
+    let mut flags = vec![
+        format!("--autoscaler={AUTOSCALER}.{namespace}.svc:{LINK_PORT}"),
+        "--name=$(POD_NAME)".to_owned(),
+        "--pod-ip=$(POD_IP)".to_owned(),
+        format!("--listen=0.0.0.0:{GATEWAY_PORT}"),
+        format!("--admin=0.0.0.0:{ACTIVATOR_ADMIN_PORT}"),
+        format!("--link-ca={LINK_FILES}/ca.crt"),
+    ];
+    let mut sources =
+        vec![json!({ "configMap": { "name": AUTHORITY, "items": [{ "key": "ca.crt", "path": "ca.crt" }] } })];
+    if settings.reporter_identity == ReporterIdentity::Token {
+        flags.push(format!("--link-token={LINK_FILES}/token"));
+        let token = json!({ "audience": AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": "token" });
+        sources.insert(0, json!({ "serviceAccountToken": token }));
+    }
     Process {
         name: ACTIVATOR,
         command: "activator",
-        flags: vec![
-            format!("--autoscaler={AUTOSCALER}.{namespace}.svc:{LINK_PORT}"),
-            "--name=$(POD_NAME)".to_owned(),
-            "--pod-ip=$(POD_IP)".to_owned(),
-            format!("--listen=0.0.0.0:{GATEWAY_PORT}"),
-            format!("--admin=0.0.0.0:{ACTIVATOR_ADMIN_PORT}"),
-            format!("--link-ca={LINK_FILES}/ca.crt"),
-            format!("--link-token={LINK_FILES}/token"),
-        ],
+        flags,
         ports: vec![("gateway", GATEWAY_PORT)],
         admin: ACTIVATOR_ADMIN_PORT,
         needs: ("100m", "64Mi"),
         grace: ACTIVATOR_GRACE,
-        volumes: vec![(LINK_FILES, link)],
+        volumes: vec![(LINK_FILES, json!({ "projected": { "sources": sources } }))],
     }
 }
 
@@ -109,6 +109,7 @@ fn injector(settings: &Settings) -> Process {
             format!("--image={}", settings.image),
             format!("--listen=0.0.0.0:{INJECTOR_PORT}"),
             format!("--admin=0.0.0.0:{INJECTOR_ADMIN_PORT}"),
+            format!("--reporter-identity={}", settings.reporter_identity),
         ],
         ports: vec![("webhook", INJECTOR_PORT)],
         admin: INJECTOR_ADMIN_PORT,

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{Object, Settings};
 use crate::kubernetes::knative;
-use crate::kubernetes::names::MANAGED_BY;
+use crate::kubernetes::names::{MANAGED_BY, PROCESS_LABEL};
 
 use namespace::config;
 pub(super) use namespace::foreign_namespace;
@@ -52,13 +52,13 @@ fn labels() -> Value {
 /// Labels of what belongs to the process `name`.
 fn labels_of(name: &str) -> Value {
     let mut labels = labels();
-    labels["app.kubernetes.io/name"] = name.into();
+    labels[PROCESS_LABEL] = name.into();
     labels
 }
 
 /// The label that selects the pods of the process `name`.
 fn selector(name: &str) -> Value {
-    json!({ "app.kubernetes.io/name": name })
+    json!({ PROCESS_LABEL: name })
 }
 
 /// Metadata of what belongs to the process `name` and has no namespace.
