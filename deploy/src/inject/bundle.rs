@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use tracing::{info, warn};
 
 use crate::kubernetes::names;
+use crate::kubernetes::said::Said;
 use crate::kubernetes::writes::{Urgency, WriteError, Writes};
 
 /// Sees to it that our webhooks name `authority` (PEM) as the one to trust, now and whenever somebody changes them.
@@ -27,7 +28,7 @@ pub async fn keep(writes: Writes, authority: &str) {
                 match api.get_opt(names::INJECTOR).await {
                     Ok(configuration) => configuration,
                     Err(error) => {
-                        warn!("cannot read MutatingWebhookConfiguration {}: {error}", names::INJECTOR);
+                        warn!("cannot read MutatingWebhookConfiguration {}: {}", names::INJECTOR, Said(&error));
                         continue;
                     }
                 }
@@ -58,7 +59,7 @@ async fn put_right(
         pause = (pause * 2).min(bounds::PLATFORM_RETRY_SLOWEST);
         match api.get_opt(names::INJECTOR).await {
             Ok(found) => current = found,
-            Err(error) => warn!("cannot read MutatingWebhookConfiguration {}: {error}", names::INJECTOR),
+            Err(error) => warn!("cannot read MutatingWebhookConfiguration {}: {}", names::INJECTOR, Said(&error)),
         }
     }
 }

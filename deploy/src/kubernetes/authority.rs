@@ -22,6 +22,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{RootCertStore, ServerConfig};
 
 use self::leaf::Renewing;
+use super::said::Said;
 use super::writes::{WriteError, Writes};
 
 /// The authority's name for itself, which what it signs repeats.
@@ -46,7 +47,7 @@ struct Inner {
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
     /// The apiserver does not say what is stored.
-    #[error("cannot read {what}: {error}")]
+    #[error("cannot read {what}: {}", Said(.error))]
     Read {
         /// Which object.
         what: String,

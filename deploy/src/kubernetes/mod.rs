@@ -30,6 +30,7 @@ pub mod platform;
 mod pods;
 pub mod route;
 pub mod route_calls;
+pub(crate) mod said;
 mod scale;
 mod settings;
 mod shared;

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::said::Said;
 use crate::exposition;
 
 /// How urgent a write is; the first goes before all others that wait.
@@ -60,7 +61,7 @@ pub enum WriteError {
     #[error("the apiserver did not answer within {:?}", bounds::KUBE_WRITE_TIME)]
     Silent,
     /// The apiserver refused it or could not be reached.
-    #[error(transparent)]
+    #[error("{}", Said(.0))]
     Kube(#[from] kube::Error),
 }
 

@@ -12,6 +12,7 @@ use super::service::{Refusal, Service, ServiceId};
 use super::slice::{Seen, Slice};
 use super::step::{Step, Write};
 use crate::kubernetes::names::{FIELD_MANAGER, ROUTE_KEY, ROUTE_MANAGED};
+use crate::kubernetes::said::Said;
 use crate::kubernetes::told::Tone;
 use crate::kubernetes::writes::{Urgency, WriteError};
 
@@ -20,7 +21,7 @@ use crate::kubernetes::writes::{Urgency, WriteError};
 enum Failure {
     #[error(transparent)]
     Write(#[from] WriteError),
-    #[error(transparent)]
+    #[error("{}", Said(.0))]
     Read(#[from] kube::Error),
     #[error("somebody else changes what was written at once: {0:?}")]
     Undone(Box<Write>),
