@@ -16,7 +16,7 @@ use crate::scrape::metric;
 use crate::town::Aim;
 
 /// Waits until another than `before` holds the Lease; how long that took, and who.
-async fn next_leader(system: &System, before: &str) -> anyhow::Result<(Duration, String)> {
+pub(super) async fn next_leader(system: &System, before: &str) -> anyhow::Result<(Duration, String)> {
     let start = Instant::now();
     let other = async || system.holder().await.is_ok_and(|now| !now.is_empty() && now != before);
     system.api.until("another leads", 60, other).await?;

@@ -12,8 +12,10 @@ mod judge;
 mod leader;
 mod limits;
 mod losses;
+mod roles;
 mod system;
 mod wakes;
+mod withheld;
 mod wrong;
 
 use std::time::Duration;
@@ -74,7 +76,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let mut failed = Vec::new();
     for scenario in chosen.filter(|one| !options.without.contains(one)) {
         let start = Instant::now();
-        let ended = one(scenario, &system, options.full).await;
+        let ended = one(scenario, &system, &options).await;
         println!(
             "cluster: {scenario:?} {}, {} s",
             if ended.is_ok() { "ok" } else { "FAILED" },
@@ -89,9 +91,9 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     system.api.remove_namespace(NAMESPACE).await
 }
 
-async fn one(scenario: Scenario, system: &System, full: bool) -> anyhow::Result<()> {
-    let (namespace, pick) = (NAMESPACE, |short: usize, long: usize| if full { long } else { short });
-    let seconds = |short: u64, long: u64| Duration::from_secs(if full { long } else { short });
+async fn one(scenario: Scenario, system: &System, options: &Options) -> anyhow::Result<()> {
+    let (namespace, pick) = (NAMESPACE, |short: usize, long: usize| if options.full { long } else { short });
+    let seconds = |short: u64, long: u64| Duration::from_secs(if options.full { long } else { short });
     match scenario {
         Scenario::Wakes => wakes::run(system, namespace, pick(3, 20)).await,
         Scenario::Cycles => losses::cycles(system, namespace, pick(1, 10)).await,
@@ -110,7 +112,7 @@ async fn one(scenario: Scenario, system: &System, full: bool) -> anyhow::Result<
         Scenario::InjectorAway => leader::injector_away(system, namespace, seconds(10, 60)).await,
         Scenario::ApiserverAway => leader::apiserver_away(system, namespace, seconds(15, 60)).await,
         Scenario::BadInput => wrong::run(system, namespace).await,
-        Scenario::Roles => wrong::roles(system, namespace).await,
+        Scenario::Roles => roles::run(system, namespace).await,
         Scenario::Uninstall => adoption::uninstalled(system, namespace).await,
     }
 }

@@ -8,14 +8,15 @@ use tokio::time::sleep;
 
 use super::api::{AUTOSCALERS, DEPLOYMENTS, EVENTS, QUOTAS, SERVICES};
 use super::app::App;
-use super::system::{SYSTEM, System};
+use super::system::System;
+use super::withheld;
 use crate::client;
 
 /// One thing that is wrong, and how it was told.
-struct Told {
-    what: &'static str,
-    reason: String,
-    message: String,
+pub(super) struct Told {
+    pub(super) what: &'static str,
+    pub(super) reason: String,
+    pub(super) message: String,
 }
 
 pub(super) async fn run(system: &System, namespace: &str) -> anyhow::Result<()> {
@@ -27,9 +28,8 @@ pub(super) async fn run(system: &System, namespace: &str) -> anyhow::Result<()> 
         foreign_writes(system, namespace).await.context("foreign writes to replicas")?,
     ];
     told.extend(broken_pods(system, namespace).await.context("pods that cannot be")?);
-    for Told { what, reason, message } in &told {
-        println!("  {what}: event {reason}: {message}");
-    }
+    told.push(withheld::right_to_scale(system, namespace).await.context("missing right to scale")?);
+    told.push(withheld::certificate(system, namespace).await.context("expired webhook certificate")?);
     let text = crate::scrape::Scraper::new(system.leader().await?.admin).text("/metrics").await?;
     for name in ["rouse_kube_problems_total", "rouse_workload_failures_total"] {
         ensure!(text.lines().any(|line| line.starts_with(name)), "no metric {name}");
@@ -37,12 +37,22 @@ pub(super) async fn run(system: &System, namespace: &str) -> anyhow::Result<()> 
             println!("  metric {line}");
         }
     }
+    // The last: with the autoscaler that decided go its counters.
+    told.push(withheld::right_to_watch(system, namespace).await.context("missing right to watch")?);
+    for Told { what, reason, message } in &told {
+        println!("  {what}: event {reason}: {message}");
+    }
     println!("bad input: {} kinds, each told", told.len());
     Ok(())
 }
 
 /// Waits for an event about an object whose message has `text`.
-async fn event(system: &System, namespace: &str, object: &str, text: &str) -> anyhow::Result<(String, String)> {
+pub(super) async fn event(
+    system: &System,
+    namespace: &str,
+    object: &str,
+    text: &str,
+) -> anyhow::Result<(String, String)> {
     let find = async || -> Option<(String, String)> {
         let events = system.api.list(EVENTS, namespace, "").await.ok()?;
         let about = |event: &&Value| {
@@ -136,7 +146,7 @@ async fn foreign_writes(system: &System, namespace: &str) -> anyhow::Result<Told
     ensure!(app.wished().await? == 3, "a foreign write was not kept for a stable window");
     app.api.until("it is as wished again", 60, async || app.wished().await.is_ok_and(|wished| wished == 1)).await?;
     app.api.merge(DEPLOYMENTS, namespace, "foreign", &three).await?;
-    let (reason, message) = event(system, namespace, "foreign", "bench").await?;
+    let (reason, message) = event(system, namespace, "foreign", "changed replicas").await?;
     app.remove().await?;
     Ok(Told { what: "foreign writes to replicas", reason, message })
 }
@@ -174,73 +184,4 @@ async fn broken_pods(system: &System, namespace: &str) -> anyhow::Result<Vec<Tol
         app.remove().await?;
     }
     Ok(told)
-}
-
-/// Whether this account may do this, as `kubectl auth can-i` asks.
-async fn can(
-    system: &System,
-    account: &str,
-    verb: &str,
-    group: &str,
-    resource: &str,
-    space: &str,
-) -> anyhow::Result<bool> {
-    let (resource, name) = resource.split_once('=').unwrap_or((resource, ""));
-    let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
-    let review = json!({
-        "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
-        "spec": {
-            "user": format!("system:serviceaccount:{SYSTEM}:{account}"),
-            "groups": ["system:serviceaccounts", format!("system:serviceaccounts:{SYSTEM}"), "system:authenticated"],
-            "resourceAttributes": {
-                "verb": verb, "group": group, "resource": resource, "subresource": subresource, "name": name,
-                "namespace": space,
-            },
-        },
-    });
-    let kind = super::api::Kind { group: "apis/authorization.k8s.io/v1", plural: "subjectaccessreviews" };
-    let answer = system.api.create(kind, "", &review).await?;
-    Ok(answer["status"]["allowed"] == true)
-}
-
-/// Roles, both ways.
-pub(super) async fn roles(system: &System, namespace: &str) -> anyhow::Result<()> {
-    let (apps, discovery) = ("apps", "discovery.k8s.io");
-    let may = [
-        ("rouse-autoscaler", "patch", apps, "deployments/scale", namespace),
-        ("rouse-autoscaler", "watch", "", "pods", namespace),
-        ("rouse-autoscaler", "patch", discovery, "endpointslices", namespace),
-        ("rouse-autoscaler", "patch", "", "services", namespace),
-        ("rouse-autoscaler", "create", "", "events", namespace),
-        ("rouse-autoscaler", "update", "coordination.k8s.io", "leases=rouse-autoscaler", SYSTEM),
-        ("rouse-injector", "patch", "admissionregistration.k8s.io", "mutatingwebhookconfigurations=rouse-injector", ""),
-    ];
-    let may_not = [
-        ("rouse-autoscaler", "delete", "", "pods", namespace),
-        ("rouse-autoscaler", "create", "", "pods", namespace),
-        ("rouse-autoscaler", "delete", apps, "deployments", namespace),
-        ("rouse-autoscaler", "list", "", "secrets", namespace),
-        ("rouse-autoscaler", "get", "", "secrets", "kube-system"),
-        ("rouse-activator", "list", "", "pods", namespace),
-        ("rouse-activator", "get", "", "secrets", SYSTEM),
-        ("rouse-activator", "patch", apps, "deployments/scale", namespace),
-        ("rouse-injector", "list", "", "pods", namespace),
-        ("rouse-injector", "list", "", "secrets", namespace),
-        ("rouse-injector", "patch", apps, "deployments", namespace),
-    ];
-    for (account, verb, group, resource, space) in may {
-        let named = resource == "mutatingwebhookconfigurations"; // by its one name, which the review does not say
-        ensure!(
-            named || can(system, account, verb, group, resource, space).await?,
-            "{account} may not {verb} {resource}"
-        );
-    }
-    for (account, verb, group, resource, space) in may_not {
-        ensure!(
-            !can(system, account, verb, group, resource, space).await?,
-            "{account} may {verb} {resource} in {space}"
-        );
-    }
-    println!("roles: {} things that are needed are allowed, {} that are not are refused", may.len(), may_not.len());
-    Ok(())
 }

@@ -9,3 +9,4 @@ mod manifests;
 mod permissions;
 mod pods;
 mod printed;
+mod rights;

@@ -1,0 +1,78 @@
+//! Who may do what, both ways, as the apiserver judges: the table of the manifests' tests, line by line.
+
+use anyhow::ensure;
+use serde_json::{Value, json};
+
+use super::api::Kind;
+use super::system::{SYSTEM, System};
+
+#[path = "../../tests/install/rights.rs"]
+mod rights;
+
+use rights::{AUTOSCALER, Asked, INJECTOR, NOBODY};
+
+const REVIEWS: Kind = Kind { group: "apis/authorization.k8s.io/v1", plural: "subjectaccessreviews" };
+
+/// What `kubectl auth can-i` would be asked: `deployments.apps/scale`, `pods`, or a path.
+fn attributes(verb: &str, asked: &Asked) -> (&'static str, Value) {
+    if asked.what.starts_with('/') {
+        return ("nonResourceAttributes", json!({ "verb": verb, "path": asked.what }));
+    }
+    let (kind, subresource) = asked.what.split_once('/').unwrap_or((asked.what, ""));
+    let (resource, group) = kind.split_once('.').unwrap_or((kind, ""));
+    let (namespace, name) = asked.which.split_once('/').unwrap_or_default();
+    let attributes = json!({
+        "verb": verb, "group": group, "resource": resource, "subresource": subresource,
+        "namespace": namespace, "name": name,
+    });
+    ("resourceAttributes", attributes)
+}
+
+/// Those of the verbs that a ServiceAccount may.
+async fn allowed(system: &System, (namespace, account): (&str, &str), asked: &Asked) -> anyhow::Result<String> {
+    let mut may = Vec::new();
+    for verb in asked.verbs.split(' ') {
+        let (key, attributes) = attributes(verb, asked);
+        let groups = ["system:serviceaccounts", &format!("system:serviceaccounts:{namespace}"), "system:authenticated"];
+        let mut spec = json!({ "user": format!("system:serviceaccount:{namespace}:{account}"), "groups": groups });
+        spec[key] = attributes;
+        let review = json!({ "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec });
+        if system.api.create(REVIEWS, "", &review).await?["status"]["allowed"] == true {
+            may.push(verb);
+        }
+    }
+    Ok(may.join(" "))
+}
+
+/// Each process may do what it does, and nothing else; a pod that Rouse injected gains nothing by it.
+pub(super) async fn run(system: &System, namespace: &str) -> anyhow::Result<()> {
+    let [autoscaler, injector, activator] =
+        ["rouse-autoscaler", "rouse-injector", "rouse-activator"].map(|name| (SYSTEM, name));
+    let (mut granted, mut refused) = (0, 0);
+    for (account, all) in [(autoscaler, AUTOSCALER), (injector, INJECTOR)] {
+        for asked in all {
+            let may = allowed(system, account, asked).await?;
+            ensure!(may == asked.verbs, "{account:?} may only {may:?} {} {}", asked.what, asked.which);
+            granted += asked.verbs.split(' ').count();
+        }
+    }
+    // The keys of tokens are for every ServiceAccount, if the cluster says so.
+    let ours = |asked: &&Asked| !asked.what.starts_with('/');
+    let everywhere = |asked: &&Asked| !asked.which.starts_with(&format!("{SYSTEM}/"));
+    let of_the_autoscaler = || AUTOSCALER.iter().filter(ours);
+    let of_others: [(_, Vec<&Asked>); 4] = [
+        (autoscaler, NOBODY.iter().chain(INJECTOR.iter().filter(everywhere)).collect()),
+        (injector, NOBODY.iter().chain(of_the_autoscaler().filter(everywhere)).collect()),
+        (activator, NOBODY.iter().chain(of_the_autoscaler()).chain(INJECTOR).collect()),
+        ((namespace, "default"), NOBODY.iter().chain(of_the_autoscaler()).chain(INJECTOR).collect()),
+    ];
+    for (account, all) in of_others {
+        for asked in all {
+            let may = allowed(system, account, asked).await?;
+            ensure!(may.is_empty(), "{account:?} may {may} {} {}", asked.what, asked.which);
+            refused += asked.verbs.split(' ').count();
+        }
+    }
+    println!("roles: {granted} things that are needed are allowed, {refused} that are not are refused, of 4 accounts");
+    Ok(())
+}
