@@ -13,11 +13,13 @@ mod leader;
 mod limits;
 mod losses;
 mod roles;
+mod security;
 mod system;
 mod wakes;
 mod withheld;
 mod wrong;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -50,6 +52,7 @@ pub(crate) enum Scenario {
     ApiserverAway,
     BadInput,
     Roles,
+    Security,
     /// The last: nothing of Rouse is left after it.
     Uninstall,
 }
@@ -65,6 +68,9 @@ pub(crate) struct Options {
     /// All but these
     #[arg(long, value_delimiter = ',')]
     without: Vec<Scenario>,
+    /// The key (RSA, PEM) with which the cluster signs tokens: without it no expired token is tried
+    #[arg(long, env = "ROUSE_SA_KEY")]
+    sa_key: Option<PathBuf>,
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
@@ -113,6 +119,7 @@ async fn one(scenario: Scenario, system: &System, options: &Options) -> anyhow::
         Scenario::ApiserverAway => leader::apiserver_away(system, namespace, seconds(15, 60)).await,
         Scenario::BadInput => wrong::run(system, namespace).await,
         Scenario::Roles => roles::run(system, namespace).await,
+        Scenario::Security => security::run(system, namespace, options.sa_key.as_deref()).await,
         Scenario::Uninstall => adoption::uninstalled(system, namespace).await,
     }
 }
