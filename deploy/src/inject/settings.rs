@@ -18,8 +18,7 @@ pub struct Injection {
     pub autoscaler: String,
     /// The certificate (PEM) of the authority that signs for the autoscaler.
     pub authority: String,
-    /// How it shows the autoscaler whose it is. Only a token has to be mounted: pods that mount nothing else start faster
-    /// without.
+    /// How it shows the autoscaler whose it is. Only a token has to be mounted.
     pub identity: ReporterIdentity,
     /// How long a draining pod serves on after the last new client.
     pub drain_quiet: Duration,
