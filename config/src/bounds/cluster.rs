@@ -186,6 +186,12 @@ pub const REVIEW_LEAVE: Duration = Duration::from_secs(5);
 /// How often `rouse uninstall` writes a scale anew because somebody else has written it meanwhile.
 pub const UNINSTALL_SCALE_TRIES: u32 = 5;
 
+/// How often `rouse install` and `uninstall` look whether what they wait for is so: nobody notices it, and it is no load.
+pub const INSTALL_LOOKS: Duration = Duration::from_millis(200);
+
+/// How often they tell what they wait for: before whoever watches wonders whether they hang.
+pub const INSTALL_TELLS: Duration = Duration::from_secs(5);
+
 /// Objects in one answer when `rouse install` and `uninstall` list them: kubectl's.
 pub const INSTALL_LIST_PAGE: u32 = 500;
 

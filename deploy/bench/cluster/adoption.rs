@@ -6,7 +6,7 @@ use anyhow::ensure;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::api::{NAMESPACES, SERVICES};
+use super::api::{NAMESPACES, SERVICES, is_missing};
 use super::app::{App, is_ours};
 use super::judge::Kills;
 use super::system::System;
@@ -145,7 +145,8 @@ pub(super) async fn unlabelled(system: &System, namespace: &str) -> anyhow::Resu
     Ok(())
 }
 
-/// Everything is given back under load: `rouse uninstall` runs, and nothing of Rouse is left.
+/// Everything is given back under load: `rouse uninstall` runs, and nothing of Rouse is left. It may come back at once,
+/// and leave again.
 pub(super) async fn uninstalled(system: &System, namespace: &str) -> anyhow::Result<()> {
     let awake = App::new(&system.api, namespace, "awake").with("min-scale", "1").with("target-burst-capacity", "-1");
     let asleep = App::new(&system.api, namespace, "asleep");
@@ -154,22 +155,32 @@ pub(super) async fn uninstalled(system: &System, namespace: &str) -> anyhow::Res
     asleep.start().await?;
     let load = clients(&awake).await?;
     sleep(Duration::from_secs(2)).await;
-    let rouse = std::env::current_exe()?.with_file_name("rouse");
-    let output = tokio::process::Command::new(rouse).arg("uninstall").output().await?;
-    println!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    sleep(Duration::from_secs(3)).await;
-    let verdict = Kills::default().judge(&*load.stop().await);
-    ensure!(output.status.success(), "rouse uninstall: {}", output.status);
-    verdict.tell("uninstalled under load")?;
-    ensure!(asleep.ready().await?.len() == 1, "what slept is there again");
-    let left = system.api.get(NAMESPACES, "", super::system::SYSTEM).await;
-    ensure!(
-        left.is_err() || left.is_ok_and(|one| one["metadata"]["deletionTimestamp"].is_string()),
-        "our namespace is left"
-    );
-    for app in [&awake, &asleep] {
-        ensure!(app.endpoints().await.is_empty(), "a slice of ours is left");
-        app.remove().await?;
+    for turn in ["uninstalled", "uninstalled again"] {
+        rouse(&["uninstall"]).await?;
+        let left = system.api.get(NAMESPACES, "", super::system::SYSTEM).await;
+        ensure!(left.is_err_and(|error| is_missing(&error)), "{turn}: our namespace is left");
+        for app in [&awake, &asleep] {
+            ensure!(app.ready().await?.len() == 1, "{turn}: {} has no pod", app.name);
+            ensure!(app.endpoints().await.is_empty(), "{turn}: a slice of ours is left");
+        }
+        if turn == "uninstalled" {
+            rouse(&["install", "--image", super::app::IMAGE]).await?;
+            system.settled().await?;
+        }
     }
+    sleep(Duration::from_secs(3)).await;
+    Kills::default().judge(&*load.stop().await).tell("uninstalled under load, installed, uninstalled again")?;
+    awake.remove().await?;
+    asleep.remove().await
+}
+
+/// Runs the command that is beside this one, and shows what it says.
+async fn rouse(words: &[&str]) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let rouse = std::env::current_exe()?.with_file_name("rouse");
+    let output = tokio::process::Command::new(rouse).args(words).output().await?;
+    println!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    println!("  rouse {}: {} s", words[0], (Instant::now() - start).as_secs());
+    ensure!(output.status.success(), "rouse {}: {}", words[0], output.status);
     Ok(())
 }

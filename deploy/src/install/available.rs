@@ -4,22 +4,24 @@ use std::time::Duration;
 
 use anyhow::bail;
 use serde_json::Value;
-use tokio::time::{Instant, sleep_until};
 
-use super::Object;
 use super::cluster::{Cluster, ClusterError};
 use super::manifests::PART_OF;
 use super::object::resource;
-
-/// How often it is looked.
-const LOOKS: Duration = Duration::from_millis(500);
+use super::patience::Patience;
+use super::{Object, Say};
 
 /// Returns when all `deployments` are as they should be, with all their pods.
 ///
 /// # Errors
 /// When they are not after `wait`: which, and what their pods say.
-pub(super) async fn await_available(cluster: &Cluster, deployments: &[&Object], wait: Duration) -> anyhow::Result<()> {
-    let until = Instant::now() + wait;
+pub(super) async fn await_available(
+    cluster: &Cluster,
+    deployments: &[&Object],
+    wait: Duration,
+    say: Say<'_>,
+) -> anyhow::Result<()> {
+    let mut patience = Patience::new(wait);
     loop {
         let mut missing = Vec::new();
         for deployment in deployments {
@@ -29,11 +31,10 @@ pub(super) async fn await_available(cluster: &Cluster, deployments: &[&Object], 
         if missing.is_empty() {
             return Ok(());
         }
-        if Instant::now() >= until {
+        if !patience.looks_again(say, || missing.join(", ")).await {
             missing.extend(complaints(cluster, deployments).await?);
             bail!("not all pods are ready after {wait:?}:\n  {}", missing.join("\n  "));
         }
-        sleep_until(until.min(Instant::now() + LOOKS)).await;
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::apply::{Outcome, apply, try_apply};
 use super::available::await_available;
 use super::cluster::Cluster;
+use super::going;
 use super::manifests::{MANAGER_LABEL, NAME_LABEL, SYSTEM_NAMESPACES, foreign_namespace, manifests};
 use super::object::resource;
 use super::serves::Serves;
@@ -25,6 +26,10 @@ pub async fn install(client: Client, mut settings: Settings, how: How, say: Say<
     if settings.pod_monitor && !serves.pod_monitors {
         bail!("--pod-monitor: this cluster has no monitoring.coreos.com/v1; the Prometheus operator brings it");
     }
+    if !may_enter(&cluster, &settings.namespace, how, say).await? {
+        say(NOTHING);
+        return Ok(());
+    }
     let mut objects = manifests(&settings);
     if let Some(namespace) = objects.first_mut().filter(|object| object.kind() == "Namespace")
         && is_foreign(cluster.get(namespace).await?.as_ref())
@@ -39,14 +44,17 @@ pub async fn install(client: Client, mut settings: Settings, how: How, say: Say<
     }
     resume(&cluster, &settings, how, say).await?;
     if how.dry_run {
-        say("nothing was changed");
+        say(NOTHING);
         return Ok(());
     }
     let deployments: Vec<&Object> = objects.iter().filter(|object| object.kind() == "Deployment").collect();
-    await_available(&cluster, &deployments, how.wait).await?;
+    await_available(&cluster, &deployments, how.wait, say).await?;
     say(NEXT);
     Ok(())
 }
+
+/// How a dry run ends.
+const NOTHING: &str = "nothing was changed";
 
 /// What to do once Rouse is there.
 const NEXT: &str = "
@@ -54,6 +62,28 @@ Rouse is ready. To hand it a workload:
   - label it rouse.dev/scale=true, and its pod template rouse.dev/inject=true
   - annotate its Service rouse.dev/workload=NAME
 deploy/KUBERNETES.md has a whole example.";
+
+/// Waits until our namespace, if it is being deleted, is gone: nothing can be made in it before. A dry run has no more to
+/// say then.
+async fn may_enter(cluster: &Cluster, namespace: &str, how: How, say: Say<'_>) -> anyhow::Result<bool> {
+    let namespace = Object::named(&resource("v1", "Namespace"), None, namespace);
+    if !cluster.get(&namespace).await?.is_some_and(|found| going::is_going(&found)) {
+        return Ok(true);
+    }
+    if how.dry_run {
+        say(&format!("{namespace} is being deleted: it would be waited for"));
+        return Ok(false);
+    }
+    say(&format!("wait until {namespace}, which is being deleted, is gone"));
+    match going::await_gone(cluster, &namespace, how.wait, say).await? {
+        None => Ok(true),
+        Some(why) => bail!(
+            "{namespace} is still being deleted after {:?}: {why}. Run again later, with a longer --wait, or with \
+             another --namespace",
+            how.wait
+        ),
+    }
+}
 
 /// Whether a namespace is there that is not ours.
 fn is_foreign(namespace: Option<&Value>) -> bool {

@@ -122,7 +122,7 @@ pub struct Leaving {
     /// Leave the namespace, and config-autoscaler in it
     #[arg(long)]
     pub keep_namespace: bool,
-    /// Go on although a workload does not become ready
+    /// Go on although a workload does not become ready, or an activator does not end
     #[arg(long)]
     pub force: bool,
 }

@@ -130,6 +130,40 @@ async fn an_old_cluster_gets_what_it_has() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_namespace_that_is_being_deleted_is_waited_for() {
+    let namespace =
+        json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "rouse-system", "labels": {} } });
+    let begun = |looks| {
+        let server = Apiserver::new("1.20");
+        server.put("namespaces", namespace.clone());
+        server.begin_to_delete("rouse-system", looks);
+        server
+    };
+    let (lines, done) = run(&begun(40), settings(), NOW).await;
+    assert_eq!(done, Ok(()), "{lines:#?}");
+    assert_eq!(
+        lines[..3],
+        [
+            "wait until namespace/rouse-system, which is being deleted, is gone",
+            "  waiting for what is in it",
+            "namespace/rouse-system created",
+        ]
+    );
+
+    let slow = begun(9_000);
+    let (_, done) = run(&slow, settings(), NOW).await;
+    assert_eq!(
+        done.unwrap_err(),
+        "namespace/rouse-system is still being deleted after 120s: what is in it. Run again later, with a longer \
+         --wait, or with another --namespace"
+    );
+    let (lines, done) = run(&slow, settings(), DRY).await;
+    assert_eq!(done, Ok(()));
+    assert_eq!(lines, ["namespace/rouse-system is being deleted: it would be waited for", "nothing was changed"]);
+    assert!(slow.take_writes().is_empty(), "nothing is half-installed");
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_the_operator_there_is_no_pod_monitor() {
     let server = Apiserver::new("1.33");
     let (lines, done) = run(&server, Settings { pod_monitor: true, ..settings() }, NOW).await;

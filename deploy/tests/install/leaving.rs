@@ -190,6 +190,57 @@ async fn a_workload_that_does_not_become_ready_keeps_us_unless_told_otherwise() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn it_may_come_back_at_once_and_leave_again() {
+    for version in ["1.20", "1.33"] {
+        let server = installed(version).await;
+        for _ in 0..2 {
+            let (lines, done) = run(&server, Leaving::default(), NOW).await;
+            assert_eq!(done, Ok(()), "{lines:#?}");
+            let (lines, done) = entering::run(&server, entering::settings(), NOW).await;
+            assert_eq!((done, lines[0].as_str()), (Ok(()), "namespace/rouse-system created"), "nothing is waited for");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_activator_with_a_long_request_is_waited_for_and_keeps_the_namespace() {
+    let server = installed("1.20").await;
+    server.keep_busy(true);
+    let (lines, done) = run(&server, Leaving::default(), NOW).await;
+    let pods = "pod/rouse-activator-0, pod/rouse-activator-1, pod/rouse-injector-0, pod/rouse-injector-1";
+    assert_eq!(
+        done.unwrap_err(),
+        format!(
+            "rouse uninstall has stopped here; run again, it goes on where it stopped: not ended after 120s: {pods}, \
+             which answer what they have yet; with --force they are not waited for"
+        )
+    );
+    let told = lines.iter().filter(|line| **line == format!("  waiting for {pods} to end")).count();
+    assert!((20..25).contains(&told), "told {told} times in 120 s");
+    // Whoever thinks better of it meanwhile need not wait.
+    assert_eq!(entering::run(&server, entering::settings(), NOW).await.1, Ok(()));
+    run(&server, Leaving::default(), How { wait: Duration::from_secs(1), ..NOW }).await.1.unwrap_err();
+    server.keep_busy(false);
+    let (lines, done) = run(&server, Leaving::default(), NOW).await;
+    assert_eq!(done, Ok(()), "{lines:#?}");
+    assert_eq!(essence(&server), before_rouse("1.20"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_force_the_namespace_goes_without_waiting_for_requests() {
+    let server = installed("1.20").await;
+    server.keep_busy(true);
+    let (lines, done) = run(&server, Leaving { force: true, ..Leaving::default() }, NOW).await;
+    assert_eq!(done, Ok(()));
+    let warned: Vec<&String> = lines.iter().filter(|line| line.starts_with("warning: ")).collect();
+    assert!(warned[0].starts_with("warning: not ended after 120s: pod/rouse-activator-0, "), "{warned:?}");
+    assert!(warned[1].starts_with("warning: namespace/rouse-system is not gone after 120s: "), "{warned:?}");
+    // Again: it is on its way already.
+    let (lines, done) = run(&server, Leaving { force: true, ..Leaving::default() }, NOW).await;
+    assert_eq!(done, Ok(()), "{lines:#?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_namespace_that_was_there_before_stays() {
     let server = Apiserver::new("1.33");
     server

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::routed::Routed;
 use crate::install::cluster::Cluster;
-use crate::install::manifests::{MANAGER_LABEL, manifests};
+use crate::install::manifests::{MANAGER_LABEL, PART_OF, manifests};
 use crate::install::object::resource;
 use crate::install::serves::Serves;
 use crate::install::workloads::{self, Labelled};
@@ -20,6 +20,10 @@ const SLICE_SERVICE: &str = "kubernetes.io/service-name";
 /// Everything that leaving depends on.
 #[derive(Debug, Default)]
 pub(super) struct Found {
+    /// The name of our namespace.
+    pub(super) namespace: String,
+    /// Whether pods of ours are in it.
+    pub(super) runs: bool,
     /// All labelled workloads.
     pub(super) workloads: Vec<Labelled>,
     /// All Services that are not Kubernetes' own yet.
@@ -68,7 +72,8 @@ impl Found {
 
     /// Reads it all. Rouse's own namespace is `namespace`.
     pub(super) async fn read(cluster: &Cluster, serves: &Serves, namespace: &str) -> anyhow::Result<Found> {
-        let mut found = Found::default();
+        let mut found = Found { namespace: namespace.to_owned(), ..Found::default() };
+        found.runs = !cluster.list(&resource("v1", "Pod"), Some(namespace), PART_OF).await?.is_empty();
         let installed = settings(namespace, serves.budgets);
         for object in manifests(&installed).into_iter().chain(made(namespace)) {
             if let Some(value) = cluster.get(&object).await? {

@@ -6,7 +6,8 @@
 //! The order is what keeps requests alive. Scaling stops first, while the autoscaler is still there: it tells activators
 //! of the pods that now come, so that what is held at zero is answered. When all workloads serve, the autoscaler goes
 //! (pods stay, traffic flows), and with it whoever would put keys and slices back. Then each Service loses its key, and
-//! our slices of it when Kubernetes has filled its own. Activators are the last to go; they drain.
+//! our slices of it when Kubernetes has filled its own. Activators are the last to go; they drain, and the namespace
+//! goes behind them.
 
 mod found;
 mod perform;
@@ -59,5 +60,5 @@ pub async fn uninstall(
 
 /// What is left to be done by others.
 const FAREWELL: &str = "
-Rouse has left. Activators end when their last request is answered. Pods that have a queue-proxy keep it, and work, until
-they are replaced (kubectl rollout restart). Labels and annotations that you wrote are where they were.";
+Rouse has left. Pods that have a queue-proxy keep it, and work, until they are replaced (kubectl rollout restart). Labels
+and annotations that you wrote are where they were.";

@@ -5,16 +5,14 @@ use std::time::Duration;
 use anyhow::bail;
 use config::bounds;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
 
 use super::step::{Located, Step};
 use crate::install::cluster::{Cluster, ClusterError};
+use crate::install::manifests::PART_OF;
 use crate::install::object::resource;
-use crate::install::{Object, Say, workloads};
+use crate::install::patience::Patience;
+use crate::install::{Object, Say, going, workloads};
 use crate::kubernetes::names::{MANAGED_BY, ROUTE_KEY, SYSTEM_LABEL};
-
-/// How often it is looked whether what is waited for is so.
-const LOOKS: Duration = Duration::from_millis(200);
 
 /// Does steps.
 pub(super) struct Performer<'a> {
@@ -33,10 +31,12 @@ impl Performer<'_> {
             Step::Pause(workload) => self.change(workload, &workloads::paused()).await,
             Step::Raise(workload, replicas) => self.raise(workload, *replicas).await,
             Step::AwaitReady(workloads) => self.await_ready(workloads, say).await,
-            Step::Stop(deployment) => self.stop(deployment).await,
-            Step::GiveBack(service) => self.give_back(service).await,
-            Step::AwaitServed(service, selector) => self.await_served(service, selector).await,
+            Step::Stop(deployment) => self.stop(deployment, say).await,
+            Step::GiveBack(service) => self.give_back(service, say).await,
+            Step::AwaitServed(service, selector) => self.await_served(service, selector, say).await,
             Step::Delete(object) => Ok(self.cluster.delete(object).await?),
+            Step::AwaitEnded(namespace) => self.await_ended(namespace, say).await,
+            Step::AwaitGone(namespace) => self.await_gone(namespace, say).await,
             Step::Forget { workload, unpause } => self.change(workload, &workloads::forgotten(*unpause)).await,
             Step::Unlabel(namespace) => {
                 self.change(namespace, &json!({ "metadata": { "labels": { SYSTEM_LABEL: null } } })).await
@@ -69,7 +69,7 @@ impl Performer<'_> {
 
     async fn await_ready(&self, workloads: &[(Object, u32)], say: Say<'_>) -> anyhow::Result<()> {
         let mut left: Vec<&(Object, u32)> = workloads.iter().collect();
-        let until = Instant::now() + self.wait;
+        let mut patience = Patience::new(self.wait);
         loop {
             let mut still = Vec::new();
             for workload in left {
@@ -81,17 +81,21 @@ impl Performer<'_> {
             if left.is_empty() {
                 return Ok(());
             }
-            if Instant::now() >= until {
-                break;
+            let names =
+                || left.iter().map(|(workload, _)| Located(workload).to_string()).collect::<Vec<_>>().join(", ");
+            if !patience.looks_again(say, || format!("{} to be ready", names())).await {
+                let problem = format!("not ready after {:?}: {}", self.wait, names());
+                return self.give_up(&problem, "they are left as they are", say);
             }
-            sleep(LOOKS).await;
         }
-        let names: Vec<String> = left.iter().map(|(workload, _)| Located(workload).to_string()).collect();
-        let names = names.join(", ");
+    }
+
+    /// It has taken too long: an error, unless it is to go on all the same.
+    fn give_up(&self, problem: &str, forced: &str, say: Say<'_>) -> anyhow::Result<()> {
         if !self.force {
-            bail!("not ready after {:?}: {names}; with --force they are left as they are", self.wait);
+            bail!("{problem}; with --force {forced}");
         }
-        say(&format!("warning: not ready after {:?}: {names}", self.wait));
+        say(&format!("warning: {problem}"));
         Ok(())
     }
 
@@ -110,51 +114,76 @@ impl Performer<'_> {
         Ok(pods.iter().filter(|pod| is_ready_pod(pod)).count())
     }
 
-    async fn stop(&self, deployment: &Object) -> anyhow::Result<()> {
+    async fn stop(&self, deployment: &Object, say: Say<'_>) -> anyhow::Result<()> {
         unless_gone(self.cluster.patch_scale(deployment, &json!({ "spec": { "replicas": 0 } })).await)?;
         let pods = format!("app.kubernetes.io/name={}", deployment.name());
-        let until = Instant::now() + self.wait;
-        while !self.cluster.list(&resource("v1", "Pod"), deployment.namespace(), &pods).await?.is_empty() {
-            if Instant::now() >= until {
-                bail!("{}: its pods are still there after {:?}", Located(deployment), self.wait);
-            }
-            sleep(LOOKS).await;
+        let namespace = deployment.namespace().unwrap_or_default();
+        match self.pods_left(namespace, &pods, say).await? {
+            None => Ok(()),
+            Some(_) => bail!("{}: its pods are still there after {:?}", Located(deployment), self.wait),
         }
-        Ok(())
+    }
+
+    /// Waits until no pod in `namespace` has `labels`, and names those that have after all.
+    async fn pods_left(&self, namespace: &str, labels: &str, say: Say<'_>) -> Result<Option<String>, ClusterError> {
+        let mut patience = Patience::new(self.wait);
+        loop {
+            let pods = self.cluster.list(&resource("v1", "Pod"), Some(namespace), labels).await?;
+            let names: Vec<String> = pods.iter().map(|pod| format!("pod/{}", name(pod))).collect();
+            if names.is_empty() {
+                return Ok(None);
+            }
+            let names = names.join(", ");
+            if !patience.looks_again(say, || format!("{names} to end")).await {
+                return Ok(Some(names));
+            }
+        }
+    }
+
+    /// Activators end when their last request is answered.
+    async fn await_ended(&self, namespace: &str, say: Say<'_>) -> anyhow::Result<()> {
+        let Some(names) = self.pods_left(namespace, PART_OF, say).await? else { return Ok(()) };
+        let problem = format!("not ended after {:?}: {names}, which answer what they have yet", self.wait);
+        self.give_up(&problem, "they are not waited for", say)
+    }
+
+    async fn await_gone(&self, namespace: &Object, say: Say<'_>) -> anyhow::Result<()> {
+        let Some(left) = going::await_gone(self.cluster, namespace, self.wait, say).await? else { return Ok(()) };
+        self.give_up(&format!("{namespace} is not gone after {:?}: {left}", self.wait), "it is not waited for", say)
     }
 
     /// Again and again: the apiserver may ask the injector, which puts the key back, for a moment after it was told not to.
-    async fn give_back(&self, service: &Object) -> anyhow::Result<()> {
+    async fn give_back(&self, service: &Object, say: Say<'_>) -> anyhow::Result<()> {
         let change = json!({ "spec": { "selector": { ROUTE_KEY: null } } });
-        let until = Instant::now() + self.wait;
+        let mut patience = Patience::new(self.wait);
         loop {
             let Some(service_now) = unless_gone(self.cluster.patch(service, &change).await)? else { return Ok(()) };
             if service_now["spec"]["selector"][ROUTE_KEY].is_null() {
                 return Ok(());
             }
-            if Instant::now() >= until {
+            let missing = || format!("{} to stay without {ROUTE_KEY} in its selector", Located(service));
+            if !patience.looks_again(say, missing).await {
                 bail!("{}: somebody puts {ROUTE_KEY} back into its selector", Located(service));
             }
-            sleep(LOOKS).await;
         }
     }
 
     /// A Service none of whose pods is ready has nothing to wait for.
-    async fn await_served(&self, service: &Object, selector: &str) -> anyhow::Result<()> {
-        let until = Instant::now() + self.wait;
+    async fn await_served(&self, service: &Object, selector: &str, say: Say<'_>) -> anyhow::Result<()> {
+        let mut patience = Patience::new(self.wait);
         loop {
             let pods = self.ready_pods(service, selector).await?;
             if pods == 0 || self.is_served(service).await? {
                 return Ok(());
             }
-            if Instant::now() >= until {
+            let missing = || format!("Kubernetes' own slices of {}", Located(service));
+            if !patience.looks_again(say, missing).await {
                 bail!(
                     "{}: {pods} pods are ready, and none is in Kubernetes' own slices after {:?}",
                     Located(service),
                     self.wait
                 );
             }
-            sleep(LOOKS).await;
         }
     }
 
@@ -170,10 +199,14 @@ impl Performer<'_> {
     }
 }
 
+fn name(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap_or_default()
+}
+
 fn is_ready_pod(pod: &Value) -> bool {
     let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
     let is_ready = |condition: &Value| condition["type"] == "Ready" && condition["status"] == "True";
-    pod["metadata"]["deletionTimestamp"].is_null() && conditions.is_some_and(|all| all.iter().any(is_ready))
+    !going::is_going(pod) && conditions.is_some_and(|all| all.iter().any(is_ready))
 }
 
 /// Nothing, if what was written to is gone.

@@ -3,8 +3,8 @@
 use super::found::{Found, Slice};
 use super::routed::Routed;
 use super::step::{Located, Step};
-use crate::install::Leaving;
 use crate::install::workloads::Labelled;
+use crate::install::{Leaving, Object};
 use crate::kubernetes::names::{CONFIG_AUTOSCALER, ROUTE_KEY};
 
 /// What is to be done, in this order, and what somebody should know before.
@@ -35,13 +35,7 @@ pub(super) fn plan(found: &Found, leaving: Leaving) -> Plan {
     steps.extend(orphans.map(|slice| Step::Delete(slice.object.clone())));
     steps.extend(found.workloads.iter().filter_map(|workload| forgotten(found, workload)));
     steps.extend(found.labelled.iter().cloned().map(Step::Unlabel));
-    let kept = |name: &str, kind: &str| match kind {
-        "Namespace" => leaving.keep_namespace,
-        "ConfigMap" => leaving.keep_namespace && name == CONFIG_AUTOSCALER,
-        _ => false,
-    };
-    let ours = found.ours.iter().rev().filter(|object| !kept(object.name(), object.kind()));
-    steps.extend(ours.cloned().map(Step::Delete));
+    steps.extend(gone(found, leaving));
     Plan { steps, warnings: found.services.iter().filter_map(warning).collect() }
 }
 
@@ -55,6 +49,22 @@ fn serving(found: &Found) -> Vec<Step> {
     if !found.workloads.is_empty() {
         let all = found.workloads.iter().map(|workload| (workload.object.clone(), replicas(workload)));
         steps.push(Step::AwaitReady(all.collect()));
+    }
+    steps
+}
+
+/// What we consist of goes; the namespace last, when nothing runs in it any more: Kubernetes looks after one with pods that
+/// end only when half of the time has passed that they may take.
+fn gone(found: &Found, leaving: Leaving) -> Vec<Step> {
+    let is_kept = |object: &Object| leaving.keep_namespace && object.name() == CONFIG_AUTOSCALER;
+    let (namespaces, others): (Vec<&Object>, Vec<&Object>) =
+        found.ours.iter().rev().filter(|object| !is_kept(object)).partition(|object| object.kind() == "Namespace");
+    let mut steps: Vec<Step> = others.into_iter().cloned().map(Step::Delete).collect();
+    if found.runs || !steps.is_empty() {
+        steps.push(Step::AwaitEnded(found.namespace.clone()));
+    }
+    for namespace in namespaces.into_iter().filter(|_| !leaving.keep_namespace) {
+        steps.extend([Step::Delete(namespace.clone()), Step::AwaitGone(namespace.clone())]);
     }
     steps
 }
@@ -94,7 +104,6 @@ fn warning(service: &Routed) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::install::Object;
     use crate::install::object::resource;
 
     fn object(kind: &str, name: &str) -> Object {
@@ -114,6 +123,8 @@ mod tests {
             service: Some(service.to_owned()),
         };
         Found {
+            namespace: "rouse-system".to_owned(),
+            runs: true,
             workloads: vec![workload("idle", 0, Some(3)), workload("busy", 5, Some(2))],
             services: vec![Routed {
                 object: object("Service", "idle"),
@@ -154,7 +165,9 @@ mod tests {
                 "forget deployment.apps/busy",
                 "unlabel namespace/kube-system",
                 "delete configmap/config-autoscaler",
+                "wait until the last pods in rouse-system have ended",
                 "delete namespace/rouse-system",
+                "wait until namespace/rouse-system is gone",
             ]
         );
     }
@@ -210,7 +223,10 @@ mod tests {
     #[test]
     fn a_namespace_is_kept_with_what_users_wrote() {
         let steps = steps(&installed(), Leaving { keep_namespace: true, ..Leaving::default() });
-        assert_eq!(steps.last().unwrap(), "unlabel namespace/kube-system");
+        assert_eq!(
+            steps[steps.len() - 2..],
+            ["unlabel namespace/kube-system", "wait until the last pods in rouse-system have ended"]
+        );
     }
 
     #[test]

@@ -21,6 +21,10 @@ pub(super) enum Step {
     AwaitServed(Object, String),
     /// Delete an object.
     Delete(Object),
+    /// Wait until our pods in the namespace of this name have ended.
+    AwaitEnded(String),
+    /// Wait until a namespace that is being deleted is gone.
+    AwaitGone(Object),
     /// Take off a workload what only Rouse writes, and the pause if it was ours.
     Forget {
         /// The workload.
@@ -44,6 +48,8 @@ impl fmt::Display for Step {
             Step::GiveBack(service) => write!(f, "give {} back", Located(service)),
             Step::AwaitServed(service, _) => write!(f, "wait until Kubernetes itself serves {}", Located(service)),
             Step::Delete(object) => write!(f, "delete {}", Located(object)),
+            Step::AwaitEnded(namespace) => write!(f, "wait until the last pods in {namespace} have ended"),
+            Step::AwaitGone(namespace) => write!(f, "wait until {namespace} is gone"),
             Step::Forget { workload, .. } => write!(f, "forget {}", Located(workload)),
             Step::Unlabel(namespace) => write!(f, "unlabel {}", Located(namespace)),
         }

@@ -21,16 +21,41 @@ impl State {
         }
     }
 
-    /// Pods go with their Deployment, Kubernetes' own slices with their Service.
+    /// Pods go with their Deployment, each in its time, Kubernetes' own slices with their Service.
     fn collect_garbage(&mut self) {
         for (plural, owners) in [("pods", "deployments"), ("endpointslices", "services")] {
             for (key, _) in self.store.of(plural) {
                 let (owner, suffix) = key.name.rsplit_once('-').unwrap_or_default();
                 let is_kept = suffix == "rouse" || self.store.get(&Key::new(owners, &key.namespace, owner)).is_some();
-                if !is_kept {
+                if !is_kept && plural == "pods" && (self.busy || self.is_slow(&key)) {
+                    self.store.merge(&key, &going());
+                } else if !is_kept {
                     self.store.delete(&key);
                 }
             }
+        }
+    }
+
+    /// Kubernetes looks after a namespace at once, and then, if pods in it may take an hour to end, in half an hour.
+    pub(super) fn delete_namespace(&mut self, key: &Key) {
+        let has_pods = !self.store.list("pods", Some(&key.name), "").is_empty();
+        self.begin_to_delete(key, if has_pods { 9_000 } else { 10 });
+    }
+
+    pub(super) fn begin_to_delete(&mut self, key: &Key, looks: u32) {
+        if !self.store.get(key).is_some_and(is_going) {
+            self.goes_after = looks;
+            self.store.merge(key, &going());
+        }
+    }
+
+    pub(super) fn look_at_namespace(&mut self, key: &Key) {
+        if !self.store.get(key).is_some_and(is_going) {
+            return;
+        }
+        match self.goes_after.checked_sub(1) {
+            Some(left) => self.goes_after = left,
+            None => drop(self.store.delete(key)),
         }
     }
 
@@ -131,6 +156,14 @@ impl State {
         }
         self.store.put(own, slice_of(key, "own", "endpointslice-controller.k8s.io", &endpoints));
     }
+}
+
+fn going() -> Value {
+    json!({ "metadata": { "deletionTimestamp": "2030-01-01T00:00:00Z" } })
+}
+
+pub(super) fn is_going(object: &Value) -> bool {
+    object["metadata"]["deletionTimestamp"].is_string()
 }
 
 fn is_ready(pod: &Value) -> bool {

@@ -40,6 +40,10 @@ struct State {
     webhook_lag: u32,
     /// Whether controllers do their work only when somebody has looked in vain a few times.
     slow: bool,
+    /// Whether pods whose Deployment is gone stay: they answer what they have.
+    busy: bool,
+    /// How many more looks at a namespace that is being deleted it takes until it is gone.
+    goes_after: u32,
     /// How often somebody has looked, by plural.
     looks: BTreeMap<String, u32>,
     /// What somebody has just looked at often enough.
@@ -75,6 +79,8 @@ impl Apiserver {
             works_for: None,
             webhook_lag: 0,
             slow: false,
+            busy: false,
+            goes_after: 0,
             looks: BTreeMap::new(),
             looked_at: String::new(),
             led_nowhere: 0,
@@ -132,6 +138,18 @@ impl Apiserver {
     /// times.
     pub(crate) fn slow_down(&self) {
         self.state.lock().slow = true;
+    }
+
+    /// From now on, or no longer, pods whose Deployment is deleted have requests that do not end.
+    pub(crate) fn keep_busy(&self, busy: bool) {
+        let mut state = self.state.lock();
+        state.busy = busy;
+        state.settle();
+    }
+
+    /// Somebody deletes a namespace; it is gone after so many looks.
+    pub(crate) fn begin_to_delete(&self, namespace: &str, looks: u32) {
+        self.state.lock().begin_to_delete(&Key::new("namespaces", "", namespace), looks);
     }
 
     /// Writes that begin so are refused.
@@ -243,6 +261,9 @@ impl State {
             }
             return Ok(json!({ "kind": "List", "metadata": {}, "items": items }));
         };
+        if key.plural == "namespaces" {
+            self.look_at_namespace(&key);
+        }
         match self.store.get(&key) {
             None => refuse(StatusCode::NOT_FOUND, "not found"),
             Some(object) if path.sub.is_some() => Ok(store::scale(object)),
@@ -253,6 +274,10 @@ impl State {
     fn write(&mut self, method: &Method, path: &Path, body: &Value, manager: Option<&str>) -> Answer {
         let key = path.key().expect("writes name an object");
         let is_there = self.store.get(&key).is_some();
+        if *method == Method::DELETE && key.plural == "namespaces" && is_there {
+            self.delete_namespace(&key);
+            return Ok(json!({}));
+        }
         if *method == Method::DELETE {
             return if self.store.delete(&key) { Ok(json!({})) } else { refuse(StatusCode::NOT_FOUND, "not found") };
         }
@@ -261,6 +286,9 @@ impl State {
         let namespace = Key::new("namespaces", "", path.namespace.as_deref().unwrap_or_default());
         if is_apply && path.namespace.is_some() && self.store.get(&namespace).is_none() {
             return refuse(StatusCode::NOT_FOUND, "its namespace is not there");
+        }
+        if is_apply && self.store.get(&namespace).is_some_and(cluster::is_going) {
+            return refuse(StatusCode::FORBIDDEN, "its namespace is being terminated");
         }
         if !is_apply && !is_there {
             return refuse(StatusCode::NOT_FOUND, "not found");
