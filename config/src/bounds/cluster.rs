@@ -192,6 +192,10 @@ pub const INSTALL_LOOKS: Duration = Duration::from_millis(200);
 /// How often they tell what they wait for: before whoever watches wonders whether they hang.
 pub const INSTALL_TELLS: Duration = Duration::from_secs(5);
 
+/// How often they change a namespace that is being deleted, so that Kubernetes looks whether it can go: by itself it does
+/// so when half of the time has passed that its pods may take to end.
+pub const INSTALL_NUDGE: Duration = Duration::from_secs(5);
+
 /// Objects in one answer when `rouse install` and `uninstall` list them: kubectl's.
 pub const INSTALL_LIST_PAGE: u32 = 500;
 

@@ -13,6 +13,7 @@ use super::object::resource;
 use super::serves::Serves;
 use super::workloads::{self, unpaused};
 use super::{How, Object, Say, Settings};
+use crate::kubernetes::knative;
 use crate::kubernetes::names::MANAGED_BY;
 
 /// Installs Rouse, or brings what is installed to this version and these settings. Does nothing where all is so already.
@@ -23,9 +24,7 @@ pub async fn install(client: Client, mut settings: Settings, how: How, say: Say<
     let cluster = Cluster::new(client);
     let serves = Serves::discover(&cluster).await?;
     settings.budgets = serves.budgets;
-    if settings.pod_monitor && !serves.pod_monitors {
-        bail!("--pod-monitor: this cluster has no monitoring.coreos.com/v1; the Prometheus operator brings it");
-    }
+    refuse(&cluster, &settings, &serves).await?;
     if !may_enter(&cluster, &settings.namespace, how, say).await? {
         say(NOTHING);
         return Ok(());
@@ -63,6 +62,18 @@ Rouse is ready. To hand it a workload:
   - annotate its Service rouse.dev/workload=NAME
 deploy/KUBERNETES.md has a whole example.";
 
+/// Says what of the settings this cluster cannot have, before anything is written.
+async fn refuse(cluster: &Cluster, settings: &Settings, serves: &Serves) -> anyhow::Result<()> {
+    if settings.pod_monitor && !serves.pod_monitors {
+        bail!("--pod-monitor: this cluster has no monitoring.coreos.com/v1; the Prometheus operator brings it");
+    }
+    let definition = Object::new(knative::definition());
+    if settings.knative_services && is_foreign(cluster.get(&definition).await?.as_ref()) {
+        bail!("--knative-services: Knative itself is installed here: {definition} is not Rouse's");
+    }
+    Ok(())
+}
+
 /// Waits until our namespace, if it is being deleted, is gone: nothing can be made in it before. A dry run has no more to
 /// say then.
 async fn may_enter(cluster: &Cluster, namespace: &str, how: How, say: Say<'_>) -> anyhow::Result<bool> {
@@ -85,9 +96,9 @@ async fn may_enter(cluster: &Cluster, namespace: &str, how: How, say: Say<'_>) -
     }
 }
 
-/// Whether a namespace is there that is not ours.
-fn is_foreign(namespace: Option<&Value>) -> bool {
-    namespace.is_some_and(|namespace| namespace["metadata"]["labels"][MANAGER_LABEL] != MANAGED_BY)
+/// Whether an object is there that is not ours.
+fn is_foreign(object: Option<&Value>) -> bool {
+    object.is_some_and(|object| object["metadata"]["labels"][MANAGER_LABEL] != MANAGED_BY)
 }
 
 /// Kubernetes' own namespaces that do not say which they are: the injector must not be asked about their pods either.

@@ -2,18 +2,22 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use config::bounds;
+use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::cluster::{Cluster, ClusterError};
 use super::patience::Patience;
 use super::{Object, Say};
+use crate::kubernetes::names::NUDGED;
 
 /// Whether an object is being deleted.
 pub(super) fn is_going(object: &Value) -> bool {
     !object["metadata"]["deletionTimestamp"].is_null()
 }
 
-/// Returns when `namespace` is gone, or what is left of it after `wait`.
+/// Returns when `namespace` is gone, or what is left of it after `wait`. Meanwhile Kubernetes is made to look after it: by
+/// itself it would wait for half of the grace of the pods that were there, which for activators is half an hour.
 ///
 /// # Errors
 /// When the apiserver does not tell.
@@ -24,12 +28,26 @@ pub(super) async fn await_gone(
     say: Say<'_>,
 ) -> Result<Option<String>, ClusterError> {
     let mut patience = Patience::new(wait);
+    let mut nudges = Instant::now() + bounds::INSTALL_NUDGE;
     loop {
         let Some(found) = cluster.get(namespace).await? else { return Ok(None) };
         let left = left(&found);
+        if Instant::now() >= nudges {
+            nudges += bounds::INSTALL_NUDGE;
+            nudge(cluster, namespace, &found).await?;
+        }
         if !patience.looks_again(say, || left.clone()).await {
             return Ok(Some(left));
         }
+    }
+}
+
+/// Changes something of `namespace` that means nothing.
+async fn nudge(cluster: &Cluster, namespace: &Object, found: &Value) -> Result<(), ClusterError> {
+    let version = &found["metadata"]["resourceVersion"];
+    match cluster.patch(namespace, &json!({ "metadata": { "annotations": { NUDGED: version } } })).await {
+        Err(error) if error.code() != Some(404) => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use deploy::install::{BudgetApi, How, Settings, install};
+use deploy::install::{BudgetApi, How, Leaving, Settings, install};
 use deploy::link::ReporterIdentity;
 use serde_json::json;
 
 use crate::apiserver::{Apiserver, Key};
+use crate::leaving;
 
 const NOW: How = How { dry_run: false, wait: Duration::from_secs(120) };
 const DRY: How = How { dry_run: true, ..NOW };
@@ -139,7 +140,8 @@ async fn a_namespace_that_is_being_deleted_is_waited_for() {
         server.begin_to_delete("rouse-system", looks);
         server
     };
-    let (lines, done) = run(&begun(40), settings(), NOW).await;
+    // Nothing is left in it, and yet Kubernetes would let half an hour pass before it looks.
+    let (lines, done) = run(&begun(9_000), settings(), NOW).await;
     assert_eq!(done, Ok(()), "{lines:#?}");
     assert_eq!(
         lines[..3],
@@ -151,6 +153,8 @@ async fn a_namespace_that_is_being_deleted_is_waited_for() {
     );
 
     let slow = begun(9_000);
+    slow.keep_busy(true);
+    slow.put("pods", json!({ "metadata": { "name": "rouse-activator-0", "namespace": "rouse-system" } }));
     let (_, done) = run(&slow, settings(), NOW).await;
     assert_eq!(
         done.unwrap_err(),
@@ -160,7 +164,39 @@ async fn a_namespace_that_is_being_deleted_is_waited_for() {
     let (lines, done) = run(&slow, settings(), DRY).await;
     assert_eq!(done, Ok(()));
     assert_eq!(lines, ["namespace/rouse-system is being deleted: it would be waited for", "nothing was changed"]);
-    assert!(slow.take_writes().is_empty(), "nothing is half-installed");
+    assert!(
+        slow.take_writes().iter().all(|write| write == "PATCH namespaces rouse-system"),
+        "nothing is half-installed"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn knatives_own_definition_is_left_alone_and_ours_stays_with_what_it_defines() {
+    let wanted = || Settings { knative_services: true, ..settings() };
+    let knatives = Apiserver::new("1.33");
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": { "name": "services.serving.knative.dev", "labels": { "app.kubernetes.io/name": "knative-serving" } },
+    });
+    knatives.put("customresourcedefinitions", definition);
+    let (_, done) = run(&knatives, wanted(), NOW).await;
+    assert_eq!(
+        done.unwrap_err(),
+        "--knative-services: Knative itself is installed here: \
+         customresourcedefinition.apiextensions.k8s.io/services.serving.knative.dev is not Rouse's"
+    );
+    assert!(knatives.take_writes().is_empty(), "nothing is half-installed");
+
+    let ours = Apiserver::new("1.33");
+    run(&ours, wanted(), NOW).await.1.unwrap();
+    let (lines, done) = leaving::run(&ours, Leaving::default(), NOW).await;
+    assert_eq!(done, Ok(()));
+    assert_eq!(
+        lines[0],
+        "warning: customresourcedefinition.apiextensions.k8s.io/services.serving.knative.dev stays, and so does what \
+         Knative Services became; they change nothing any more"
+    );
+    assert!(ours.get(&Key::new("customresourcedefinitions", "", "services.serving.knative.dev")).is_some());
 }
 
 #[tokio::test(start_paused = true)]

@@ -51,7 +51,8 @@ async fn installed(version: &'static str) -> Apiserver {
     server
 }
 
-async fn run(server: &Apiserver, leaving: Leaving, how: How) -> (Vec<String>, Result<(), String>) {
+/// What `rouse uninstall` prints, and how it ends.
+pub(crate) async fn run(server: &Apiserver, leaving: Leaving, how: How) -> (Vec<String>, Result<(), String>) {
     let mut lines = Vec::new();
     let done = uninstall(server.client(), "rouse-system", leaving, how, &mut |line| lines.push(line.to_owned())).await;
     (lines, done.map_err(|error| format!("{error:#}")))

@@ -10,6 +10,7 @@ use crate::install::object::resource;
 use crate::install::serves::Serves;
 use crate::install::workloads::{self, Labelled};
 use crate::install::{BudgetApi, Object, ScaledKind, Settings};
+use crate::kubernetes::knative;
 use crate::kubernetes::names::{AUTHORITY, AUTOSCALER, INJECTOR, LEASE, MANAGED_BY, SYSTEM_LABEL};
 use crate::link::ReporterIdentity;
 
@@ -40,6 +41,8 @@ pub(super) struct Found {
     pub(super) injects: bool,
     /// Namespaces that are not ours and that the injector is not asked about.
     pub(super) labelled: Vec<Object>,
+    /// The definition of Knative's `Service`, if it is ours.
+    pub(super) definition: Option<Object>,
     /// Our other objects, in the order in which they came.
     pub(super) ours: Vec<Object>,
 }
@@ -80,6 +83,10 @@ impl Found {
                 found.take(object, &value);
             }
         }
+        let definition = Object::new(knative::definition());
+        let there = cluster.get(&definition).await?;
+        let is_ours = there.is_some_and(|there| there["metadata"]["labels"][MANAGER_LABEL] == MANAGED_BY);
+        found.definition = is_ours.then_some(definition);
         let kinds = found.kinds(cluster).await?;
         found.workloads = workloads::read(cluster, &kinds).await?;
         let slices = cluster.list(&serves.slices, None, &format!("{SLICE_MANAGER}={MANAGED_BY}")).await?;

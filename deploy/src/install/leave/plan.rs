@@ -36,7 +36,12 @@ pub(super) fn plan(found: &Found, leaving: Leaving) -> Plan {
     steps.extend(found.workloads.iter().filter_map(|workload| forgotten(found, workload)));
     steps.extend(found.labelled.iter().cloned().map(Step::Unlabel));
     steps.extend(gone(found, leaving));
-    Plan { steps, warnings: found.services.iter().filter_map(warning).collect() }
+    let mut warnings: Vec<String> = found.services.iter().filter_map(warning).collect();
+    // Whoever deletes it deletes all Knative Services, and they take their workloads along.
+    warnings.extend(found.definition.iter().map(|definition| {
+        format!("{definition} stays, and so does what Knative Services became; they change nothing any more")
+    }));
+    Plan { steps, warnings }
 }
 
 /// Everything serves, and nothing is scaled away from it.
@@ -138,6 +143,7 @@ mod tests {
             webhook: Some(object("MutatingWebhookConfiguration", "rouse-injector")),
             injects: true,
             labelled: vec![object("Namespace", "kube-system")],
+            definition: None,
             ours: vec![object("Namespace", "rouse-system"), object("ConfigMap", CONFIG_AUTOSCALER)],
         }
     }

@@ -49,6 +49,13 @@ impl State {
         }
     }
 
+    /// A namespace that is changed is looked after at once.
+    pub(super) fn look_after_namespace(&mut self, key: &Key) {
+        if self.store.list("pods", Some(&key.name), "").is_empty() {
+            self.goes_after = self.goes_after.min(10);
+        }
+    }
+
     pub(super) fn look_at_namespace(&mut self, key: &Key) {
         if !self.store.get(key).is_some_and(is_going) {
             return;

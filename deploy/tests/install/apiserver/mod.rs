@@ -302,6 +302,9 @@ impl State {
             self.store.merge(&key, &json!({ "spec": { "replicas": body["spec"]["replicas"] } }));
             return Ok(store::scale(self.store.get(&key).expect("it is there")));
         }
+        if key.plural == "namespaces" {
+            self.look_after_namespace(&key);
+        }
         let mut change = body.clone();
         self.ask_webhook(&key, &mut change);
         self.store.merge(&key, &change);
