@@ -67,7 +67,6 @@ async fn run(settings: Settings) -> anyhow::Result<()> {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
-            () = told_to_end(reports.as_deref()) => {}
         }
         tracing::info!(namespace, pod, "Draining");
         drain.begin(Cause::Signal);
@@ -145,13 +144,6 @@ fn tls(trust: &Trust, server: &str) -> anyhow::Result<Tls> {
 async fn report(reporting: Option<Reporting>) {
     let Some(Reporting { reports, said, driver }) = reporting else { return };
     tokio::join!(driver, reports.say_state(), reports.say_reports(), reports.obey(said));
-}
-
-async fn told_to_end(reports: Option<&PodReports>) {
-    match reports {
-        Some(reports) => reports.told_to_end().await,
-        None => std::future::pending().await,
-    }
 }
 
 /// Probes the app for as long as the pod lives.

@@ -32,7 +32,7 @@ pub enum Action {
         /// In flight + waiting at one reporter, above which a report is due at once; `u32::MAX` is never.
         watermark: u32,
     },
-    /// Tell the workload's pods (`Down::Leave`, without `go`) to turn direct clients away: the activator is to be in
+    /// Tell the workload's pods (`Down::Leave`) to turn direct clients away: the activator is to be in
     /// the path. Comes again at each tick while there is no evidence that it is. Only with [`crate::Reporters::Linked`].
     Leave {
         /// Whose pods.

@@ -183,7 +183,7 @@ fn down(kind: DownKind) -> Option<Down> {
             serving: settings.serving.unwrap_or_default().serving(),
             watermark: settings.watermark,
         },
-        DownKind::Leave(leave) => Down::Leave { pod: PodId::new(&leave.pod), go: leave.go },
+        DownKind::Leave(leave) => Down::Leave { pod: PodId::new(&leave.pod) },
         DownKind::Served(served) => Down::Workload {
             workload: served.workload?.id(),
             serving: served.serving.unwrap_or_default().serving(),

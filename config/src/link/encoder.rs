@@ -104,7 +104,7 @@ impl Encoder {
                 serving: Some(wire::Serving::of(serving)),
                 watermark: *watermark,
             }),
-            Down::Leave { pod, go } => wire::DownKind::Leave(wire::Leave { pod: pod.as_str().to_owned(), go: *go }),
+            Down::Leave { pod } => wire::DownKind::Leave(wire::Leave { pod: pod.as_str().to_owned() }),
             Down::Workload { workload, serving, mode, hosts } => wire::DownKind::Served(wire::Served {
                 workload: Some(wire::Workload::of(workload)),
                 serving: Some(wire::Serving::of(serving)),

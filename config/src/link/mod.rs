@@ -173,12 +173,10 @@ pub enum Down {
         /// In flight + waiting above which a report is due at once.
         watermark: u32,
     },
-    /// Turn clients away from this pod without failing any: `Connection: close`, GOAWAY.
+    /// Turn clients that come directly away from this pod without failing any: `Connection: close`, GOAWAY.
     Leave {
         /// Which pod.
         pod: PodId,
-        /// Whether it is to end as well.
-        go: bool,
     },
     /// To activators: the workload is new, or is served otherwise than before.
     Workload {

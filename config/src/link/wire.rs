@@ -330,9 +330,7 @@ pub(super) struct ExecProbe {
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Leave {
     #[prost(string, tag = "1")]
-    pub(super) pod: String,
-    #[prost(bool, tag = "2")]
-    pub(super) go: bool,
+    pub(super) pod: String, // 2 was whether it is to end as well
 }
 
 #[derive(Clone, PartialEq, Message)]

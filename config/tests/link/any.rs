@@ -166,7 +166,7 @@ pub(crate) fn down() -> impl Strategy<Value = Down> {
         any::<u64>().prop_map(|seq| Down::Ack { seq }),
         (workload(), serving(), any::<u32>())
             .prop_map(|(workload, serving, watermark)| { Down::Settings { workload, serving, watermark } }),
-        (pod_id(), any::<bool>()).prop_map(|(pod, go)| Down::Leave { pod, go }),
+        pod_id().prop_map(|pod| Down::Leave { pod }),
         (workload(), serving(), mode, prop::collection::vec(text(), 0..3))
             .prop_map(|(workload, serving, mode, hosts)| Down::Workload { workload, serving, mode, hosts }),
         workload().prop_map(|workload| Down::WorkloadGone { workload }),

@@ -253,7 +253,7 @@ impl Fronts for Hub {
     fn leave(&self, id: &WorkloadId) {
         for (pod, standing) in self.known.lock().pods_of(id) {
             if let Some(outlet) = &standing.outlet {
-                outlet.push(Down::Leave { pod: pod.clone(), go: false });
+                outlet.push(Down::Leave { pod: pod.clone() });
             }
         }
     }

@@ -122,7 +122,7 @@ async fn a_pod_is_told_its_settings_and_when_its_clients_are_to_leave() {
     autoscaler.hub.workload(&Arc::new(Workload { serving, ..workload(hello()) }));
     assert_eq!(pod.hear_until(settings).await, (3, 12));
     autoscaler.hub.leave(&hello());
-    assert_eq!(pod.hear().await, Down::Leave { pod: PodId::new("x"), go: false });
+    assert_eq!(pod.hear().await, Down::Leave { pod: PodId::new("x") });
 }
 
 #[tokio::test(start_paused = true)]

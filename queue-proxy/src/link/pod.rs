@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use config::link::Down;
 use config::{PodId, PodState, Report, Serving, Time, WorkloadId, bounds};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Link, backoff};
-use crate::drain::Cause;
 use crate::{Connections, Drain, Front};
 
 /// One pod's side of its Link.
@@ -27,8 +26,6 @@ pub struct PodReports {
     drain: Arc<Drain>,
     /// What it was started with; of this, what a running pod does not change stays.
     started_with: Serving,
-    /// It was told to end.
-    told_to_end: Notify,
     /// Of [`Connections::direct_requests`], how many were reported.
     direct_told: AtomicU64,
 }
@@ -43,9 +40,9 @@ impl PodReports {
         connections: Connections,
         drain: Arc<Drain>,
     ) -> PodReports {
-        let (told_to_end, direct_told) = (Notify::new(), AtomicU64::new(0));
+        let direct_told = AtomicU64::new(0);
         let (is_sure, workload) = (workload.is_some(), watch::Sender::new(workload));
-        PodReports { link, pod, workload, is_sure, front, connections, drain, started_with, told_to_end, direct_told }
+        PodReports { link, pod, workload, is_sure, front, connections, drain, started_with, direct_told }
     }
 
     /// Says how the pod is, and says it again whenever a drain begins or is taken back. Never ends.
@@ -97,16 +94,11 @@ impl PodReports {
                 Down::Settings { workload, serving, watermark } if self.serves(&workload) => {
                     self.apply(serving, watermark);
                 }
-                Down::Leave { pod, go } if pod == self.pod => self.leave(go),
+                Down::Leave { pod } if pod == self.pod => self.connections.turn_direct_away(),
                 // For others, or of no meaning to a pod.
                 _ => {}
             }
         }
-    }
-
-    /// Resolves when the autoscaler told the pod to end. Cancel safe.
-    pub async fn told_to_end(&self) {
-        self.told_to_end.notified().await;
     }
 
     /// Says the last of this pod, and that it is the last; waits for it to be heard, but no longer than
@@ -171,16 +163,6 @@ impl PodReports {
         tracing::info!(slots = serving.container_concurrency, watermark, "New settings");
         self.front.apply(&serving);
         self.front.gate().set_watermark(watermark);
-    }
-
-    fn leave(&self, go: bool) {
-        tracing::info!(go, "Told to leave");
-        if go {
-            self.drain.begin(Cause::Signal);
-            self.told_to_end.notify_one();
-        } else {
-            self.connections.turn_direct_away();
-        }
     }
 }
 

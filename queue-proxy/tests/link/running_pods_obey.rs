@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use config::link::{Down, Up};
 use config::{PodState, Protocol, Serving, WorkloadId};
-use futures_util::FutureExt;
+use queue_proxy::drain::Cause;
 use queue_proxy::link::{self, Link, LinkSettings, PodReports};
 use queue_proxy::net::{MemoryNetwork, Network};
 use queue_proxy::{Clock, Connections, Drain, Front};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::{Instant, sleep};
 
 use crate::server::{Autoscaler, ServerLink, pod, settings, workload};
@@ -61,6 +61,16 @@ async fn state(server: &mut ServerLink) -> PodState {
             return state;
         }
     }
+}
+
+/// Whether the answer to one more request says that the connection closes.
+async fn closes(client: &mut DuplexStream) -> bool {
+    if client.write_all(b"GET / HTTP/1.1\r\nHost: app\r\n\r\n").await.is_err() {
+        return true;
+    }
+    let mut answer = [0; 4 << 10];
+    let length = client.read(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer[..length]).to_lowercase().contains("connection: close")
 }
 
 fn told(serving: Serving, watermark: u32) -> Down {
@@ -212,23 +222,26 @@ async fn a_report_says_how_many_requests_came_past_the_activator_and_each_counts
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pod_that_is_told_to_go_drains_says_its_last_and_ends() {
+async fn a_pod_turns_clients_away_as_it_is_told_and_ends_when_its_platform_says_so() {
     let (pod, _autoscaler, mut server) = start().await;
     assert_eq!(state(&mut server).await, PodState::Starting);
-    server.say(&Down::Leave { pod: config::PodId::new("another"), go: true }).await;
-    server.say(&Down::Leave { pod: crate::server::pod(), go: false }).await;
+    let (mut client, theirs) = tokio::io::duplex(4 << 10);
+    tokio::spawn(pod.connections.serve_memory(theirs, Arc::clone(&pod.front)));
+    server.say(&Down::Leave { pod: config::PodId::new("another") }).await;
     sleep(Duration::from_millis(1)).await;
-    assert!(!pod.front.is_draining());
-    assert!(pod.reports.told_to_end().now_or_never().is_none());
+    assert!(!closes(&mut client).await, "another was meant");
+    server.say(&Down::Leave { pod: crate::server::pod() }).await;
+    sleep(Duration::from_millis(1)).await;
+    assert!(closes(&mut client).await);
+    assert!(!pod.front.is_draining(), "it serves on");
 
-    server.say(&Down::Leave { pod: crate::server::pod(), go: true }).await;
-    pod.reports.told_to_end().await;
+    pod.drain.begin(Cause::Signal);
     assert_eq!(state(&mut server).await, PodState::Draining);
     pod.drain.done().await;
     drop(pod.front.gate().try_admit().unwrap());
     let (_, ()) = tokio::join!(
         async {
-            assert_eq!(server.report().await.arrived, 1);
+            assert_eq!(server.report().await.arrived, 3, "the client's two, and the last");
             assert!(matches!(server.next().await, Some(Up::Left { .. })));
             assert_eq!(server.next().await, None);
             drop(server);
