@@ -1,25 +1,16 @@
 //! `rouse status` and `rouse explain`: ask a running instance what it does and why.
 
 mod instance;
+mod options;
 
 use std::fmt::Write;
 
 use anyhow::bail;
-use clap::ValueEnum;
 use config::WorkloadId;
 use serde_json::Value;
 
 pub use instance::Instance;
-
-/// How an answer is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// A table, for people.
-    #[default]
-    Table,
-    /// The instance's own answer.
-    Json,
-}
+pub use options::{AskOptions, Output};
 
 /// A line for each workload of the instance.
 ///

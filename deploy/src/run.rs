@@ -2,18 +2,18 @@
 
 mod doors;
 mod edits;
+mod options;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use activator::{Activator, HoldLimits};
 use anyhow::Context;
 use autoscaler::{Engine, EngineSettings, Reporters, StartAs};
-use config::manifest::Manifests;
+use config::Pod;
+use config::manifest::{Declared, Manifests};
 use parking_lot::Mutex;
-use queue_proxy::{Clock, Connections};
+use queue_proxy::{Clock, Connections, Front};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
@@ -23,27 +23,15 @@ use crate::files::Watch;
 use crate::local::{LocalPlatform, LocalSettings, adopt_orphans};
 use crate::narrate::Narrator;
 use crate::process::{self, RunError, Signals, raise_file_limit};
-use crate::spans::{self, Endpoint};
-use crate::{exposition, files, link};
+use crate::spans;
+use crate::{exposition, files, link, log};
 use doors::Doors;
 use edits::Served;
+pub use options::RunOptions;
 
 /// How long after the whole second the engine ticks: the reports of that second, which the Link takes a millisecond
 /// after it, are in by then.
 const TICK_OFFSET: Duration = Duration::from_millis(50);
-
-/// What `rouse run` was asked to do.
-#[derive(Debug)]
-pub struct RunOptions {
-    /// The manifests.
-    pub files: Vec<PathBuf>,
-    /// Where the gateway listens.
-    pub listen: SocketAddr,
-    /// Where the admin port listens.
-    pub admin: SocketAddr,
-    /// Where spans go; by default nowhere.
-    pub otlp_endpoint: Option<Endpoint>,
-}
 
 /// Serves the workloads until SIGTERM or Ctrl-C, then finishes what is in flight. A second signal ends it at once; the
 /// pods then end with it.
@@ -51,6 +39,7 @@ pub struct RunOptions {
 /// # Errors
 /// When the files are wrong, a port is in use, or the operating system refuses something.
 pub fn run(options: &RunOptions) -> Result<(), RunError> {
+    log::start(options.log_format);
     let (manifests, watch) = Watch::begin(options.files.clone())?;
     Ok(process::run(serve(options, manifests, watch))?)
 }
@@ -72,12 +61,7 @@ async fn serve(options: &RunOptions, manifests: Manifests, watch: Watch) -> anyh
     for declared in &manifests.workloads {
         activator.set_workload(&declared.workload);
     }
-    let on_pod = {
-        let activator = Arc::clone(&activator);
-        Box::new(move |pod: &config::Pod, front: &Arc<queue_proxy::Front>| activator.set_pod(pod, front))
-    };
-    let executable = std::env::current_exe().context("cannot find out where `rouse` is")?;
-    let platform = LocalPlatform::new(LocalSettings::new(executable, clock, on_pod), manifests.workloads.clone());
+    let platform = platform(clock, &activator, manifests.workloads.clone())?;
     let settings = EngineSettings { tick_offset: TICK_OFFSET, start: StartAs::Zero, reporters: Reporters::InProcess };
     let engine = Arc::new(Mutex::new(Engine::new(settings)));
     let metrics = exposition::start()?;
@@ -126,6 +110,14 @@ fn warn(manifests: &Manifests) {
     if manifests.workloads.is_empty() {
         warn!("{}", files::NOTHING_TO_SERVE);
     }
+}
+
+/// The pods of `workloads`. What becomes of each, `activator` hears at once.
+fn platform(clock: Clock, activator: &Arc<Activator>, workloads: Vec<Declared>) -> anyhow::Result<Arc<LocalPlatform>> {
+    let executable = std::env::current_exe().context("cannot find out where `rouse` is")?;
+    let activator = Arc::clone(activator);
+    let on_pod = Box::new(move |pod: &Pod, front: &Arc<Front>| activator.set_pod(pod, front));
+    Ok(LocalPlatform::new(LocalSettings::new(executable, clock, on_pod), workloads))
 }
 
 /// Asks the operating system for what serving needs.

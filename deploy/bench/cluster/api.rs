@@ -67,6 +67,11 @@ impl Api {
         self.client.request(request.body(bytes)?).await.with_context(|| format!("{method} {path}"))
     }
 
+    /// One GET whose answer is text.
+    pub(crate) async fn text(&self, request: Request<Vec<u8>>) -> anyhow::Result<String> {
+        Ok(self.client.request_text(request).await?)
+    }
+
     fn path(kind: Kind, namespace: &str, rest: &str) -> String {
         match namespace {
             "" => format!("/{}/{}{rest}", kind.group, kind.plural),

@@ -5,12 +5,11 @@ mod clients;
 mod doors;
 mod heard;
 mod leave;
+mod options;
 mod unsaid;
 
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use activator::{Activator, HoldLimits};
 use anyhow::Context;
@@ -26,32 +25,13 @@ use admin::ActivatorAdmin;
 use clients::Clients;
 use doors::Doors;
 use heard::{Heard, carry};
+pub use options::ActivatorOptions;
 
 use crate::exposition;
+use crate::log;
 use crate::narrate::Narrator;
 use crate::process::{self, RunError, Signals, bind, listen, raise_file_limit};
 use crate::wakes::Wakes;
-
-/// What `rouse activator` was asked to do.
-#[derive(Debug)]
-pub struct ActivatorOptions {
-    /// `host:port` of the autoscaler's port for Links.
-    pub autoscaler: String,
-    /// Where the gateway listens.
-    pub listen: SocketAddr,
-    /// Where the admin port listens.
-    pub admin: SocketAddr,
-    /// Where clients reach it, if not where the gateway listens: with this address its doors are published.
-    pub pod_ip: Option<IpAddr>,
-    /// Its name among activators.
-    pub name: String,
-    /// Who signs the autoscaler's certificate; without it the Link is plain.
-    pub link_ca: Option<PathBuf>,
-    /// The file of the token that shows who it is; only with `link_ca`, for it goes over nothing but TLS.
-    pub link_token: Option<PathBuf>,
-    /// How long after the last new connection another one may still come once it is told to end.
-    pub drain_quiet: Duration,
-}
 
 /// Serves until SIGTERM or Ctrl-C, then turns clients away without failing any, finishes what it has and ends. A second
 /// signal ends it at once.
@@ -59,6 +39,7 @@ pub struct ActivatorOptions {
 /// # Errors
 /// When a port is in use, or the operating system refuses something.
 pub fn run(options: &ActivatorOptions) -> Result<(), RunError> {
+    log::start(options.log_format);
     process::run(serve(options))
 }
 

@@ -1,8 +1,6 @@
 //! The autoscaler of a cluster: of several, the one that holds the Lease decides.
 
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use config::{WorkloadId, bounds};
@@ -17,14 +15,14 @@ use super::core::Core;
 use crate::exposition;
 use crate::kubernetes::authority::Authority;
 use crate::kubernetes::client;
-use crate::kubernetes::discovery::{Discovered, KindName};
+use crate::kubernetes::discovery::Discovered;
 use crate::kubernetes::disruption::Disruptions;
 use crate::kubernetes::endpoint::LinkEndpoint;
 use crate::kubernetes::events::Recorder;
 use crate::kubernetes::fronts::RoutedFronts;
 use crate::kubernetes::identity::Verifier;
 use crate::kubernetes::knative;
-use crate::kubernetes::lease::{Lease, LeaseTimes};
+use crate::kubernetes::lease::Lease;
 use crate::kubernetes::names;
 use crate::kubernetes::own_pods;
 use crate::kubernetes::platform::{KubernetesParts, KubernetesPlatform};
@@ -36,31 +34,6 @@ use crate::link::{Identity, OwnPods, ReporterIdentity};
 use crate::narrate::Narrator;
 use crate::process::{RunError, Signals, bind, raise_file_limit};
 
-/// What matters on Kubernetes only.
-#[derive(Clone, Debug)]
-pub struct ClusterOptions {
-    /// Our own namespace.
-    pub namespace: String,
-    /// The name of this process: its pod's.
-    pub pod_name: String,
-    /// The address of this pod, to which the Service of Links leads while it decides.
-    pub pod_ip: Option<IpAddr>,
-    /// Kinds that are scaled besides Deployments and StatefulSets.
-    pub kinds: Vec<KindName>,
-    /// Whether Knative's `Service` objects are served, if their definition is ours.
-    pub knative_services: bool,
-    /// How long the Lease lasts.
-    pub lease: LeaseTimes,
-    /// Writes to the apiserver a second in the long run.
-    pub qps: f64,
-    /// Writes to the apiserver at once.
-    pub burst: u32,
-    /// How long no pod may have seen a request past the activators until it is believed that there are no more.
-    pub route_settle: Duration,
-    /// How long the certificate of the port for Links is good for.
-    pub certificate_lifetime: Duration,
-}
-
 /// Waits for the Lease, and decides for as long as it is held.
 pub(super) async fn serve(options: &AutoscalerOptions) -> Result<(), RunError> {
     raise_file_limit();
@@ -70,7 +43,7 @@ pub(super) async fn serve(options: &AutoscalerOptions) -> Result<(), RunError> {
     let asking = bind(options.admin, "the admin port", "choose another with --admin")?;
     let metrics = exposition::start()?;
     let client = client::connect().await.context("no cluster: neither in a pod, nor does KUBECONFIG name one")?;
-    let writes = Writes::new(client, cluster.qps, cluster.burst);
+    let writes = Writes::new(client, cluster.kube_api_qps, cluster.kube_api_burst);
     let discovered = Discovered::read(writes.client(), &cluster.kinds).await;
     let discovered = Arc::new(discovered.context("the cluster does not serve what is needed")?);
     let tls = tls(options, &writes).await?;
@@ -80,7 +53,7 @@ pub(super) async fn serve(options: &AutoscalerOptions) -> Result<(), RunError> {
 
     let core = Core::new(options.sync_after);
     core.answer(&mut tasks, asking, metrics);
-    let mut lease = Lease::new(writes.clone(), &cluster.namespace, cluster.pod_name.as_str(), cluster.lease);
+    let mut lease = Lease::new(writes.clone(), &cluster.namespace, cluster.pod_name.as_str(), cluster.lease_duration);
     info!("waiting for the Lease");
     tokio::select! {
         () = lease.acquire() => {}
@@ -102,7 +75,7 @@ pub(super) async fn serve(options: &AutoscalerOptions) -> Result<(), RunError> {
 
 /// Certificate and key of the files that were named, else by the authority of the cluster.
 async fn tls(options: &AutoscalerOptions, writes: &Writes) -> anyhow::Result<Option<TlsAcceptor>> {
-    if let Some((certificate, key)) = &options.tls {
+    if let Some((certificate, key)) = options.link_files() {
         return crate::link::tls::read(certificate, key).map(Some);
     }
     let namespace = &options.cluster.namespace;
@@ -142,8 +115,8 @@ impl Leading<'_> {
             settle: cluster.route_settle,
         });
         let disruptions = Arc::new(Disruptions::new(writes.clone(), discovered.disruption_budgets.clone()));
-        let (settings, knative) =
-            cluster.knative_services.then(|| watch::channel(knative::Settings::default())).unzip();
+        let knative = watch::Sender::new(knative::Settings::default());
+        let knative_settings = cluster.knative_services.then(|| knative.subscribe());
         let platform = KubernetesPlatform::new(KubernetesParts {
             writes: writes.clone(),
             discovered: Arc::clone(&discovered),
@@ -151,8 +124,8 @@ impl Leading<'_> {
             clock: core.clock,
             routes,
             router: Some(Arc::clone(&router)),
-            knative: settings,
-            disruptions: Some(Arc::clone(&disruptions)),
+            knative,
+            disruptions: Arc::clone(&disruptions),
             teller: teller.clone(),
             wakes: core.hub.wakes(),
         });
@@ -164,7 +137,7 @@ impl Leading<'_> {
         tasks.spawn(follow_reach(Arc::clone(&router), Arc::clone(&platform)));
         tasks.spawn(wake_for_release(woken, platform));
         tasks.spawn(async move { match disruptions.run().await {} });
-        if let Some(settings) = knative {
+        if let Some(settings) = knative_settings {
             let writes = writes.clone();
             tasks.spawn(async move { match knative::run(writes, settings).await {} });
         }

@@ -53,7 +53,7 @@ pub(super) async fn serve(options: &AutoscalerOptions, file: &Path) -> Result<()
     let asking = bind(options.admin, "the admin port", "choose another with --admin")?;
     let listen_at = reporters.local_addr().context("the port for Links has no address")?;
     let admin_at = asking.local_addr().context("the admin port has no address")?;
-    let tls = options.tls.as_ref().map(|(certificate, key)| link::tls::read(certificate, key)).transpose()?;
+    let tls = options.link_files().map(|(certificate, key)| link::tls::read(certificate, key)).transpose()?;
     let metrics = exposition::start()?;
 
     let core = Core::new(options.sync_after);

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{BudgetApi, KubeVersion, ScaledKind, Settings};
+use super::{BudgetApi, KubeVersion, Settings};
 use crate::flag;
 use crate::kubernetes::names;
+use crate::kubernetes::scaled_kind::ScaledKind;
 use crate::link::ReporterIdentity;
 
 /// The image that is meant when none is named. Nobody publishes it: it has to be built.

@@ -24,7 +24,7 @@ pub use flags::{How, InstallFlags, Leaving, ManifestsFlags, Target, UninstallFla
 pub use leave::uninstall;
 pub use manifests::manifests;
 pub use object::Object;
-pub use settings::{BadKubeVersion, BudgetApi, KubeVersion, NotAKind, ScaledKind, Settings};
+pub use settings::{BadKubeVersion, BudgetApi, KubeVersion, Settings};
 pub use yaml::{NotWritten, yaml};
 
 /// Where what is done is told, line by line.

@@ -3,10 +3,11 @@
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
+use super::Object;
 use super::cluster::Cluster;
 use super::object::resource;
-use super::{Object, ScaledKind};
 use crate::kubernetes::names::{INITIALIZED, LEAVING, NUDGED, ORIGINAL_REPLICAS, PAUSED, SCALE_LABEL};
+use crate::kubernetes::scaled_kind::ScaledKind;
 
 /// A labelled workload, as far as leaving it is concerned.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,12 +1,12 @@
 //! What the cluster serves: in which versions what Rouse uses, and the kinds that it scales. Read once, at the start.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::str::FromStr;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResource;
 use kube::Client;
 use kube::core::ApiResource;
+
+use super::scaled_kind::ScaledKind;
 
 /// What the cluster serves of what Rouse uses.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,33 +19,6 @@ pub struct Discovered {
     pub pod_autoscalers: ApiResource,
     /// The kinds that are scaled, each with a scale subresource; no two have the same [`ApiResource::kind`].
     pub kinds: Vec<ApiResource>,
-}
-
-/// A kind as settings name it: `rollouts.argoproj.io`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KindName {
-    /// The plural, or the kind, in lower case.
-    word: String,
-    group: String,
-}
-
-impl FromStr for KindName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<KindName, String> {
-        match text.split_once('.') {
-            Some((word, group)) if !word.is_empty() && !group.is_empty() => {
-                Ok(KindName { word: word.to_ascii_lowercase(), group: group.to_owned() })
-            }
-            _ => Err("write KIND.GROUP: rollouts.argoproj.io".to_owned()),
-        }
-    }
-}
-
-impl fmt::Display for KindName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.word, self.group)
-    }
 }
 
 /// Why it is not known what the cluster serves, or why that does not suffice.
@@ -69,7 +42,7 @@ impl Discovered {
     ///
     /// # Errors
     /// When it does not answer, or serves too little; all that is missing is named.
-    pub async fn read(client: &Client, listed: &[KindName]) -> Result<Discovered, DiscoveryError> {
+    pub async fn read(client: &Client, listed: &[ScaledKind]) -> Result<Discovered, DiscoveryError> {
         let silent = |path: &str, error| DiscoveryError::Silent { path: path.to_owned(), source: Box::new(error) };
         let groups = client.list_api_groups().await.map_err(|error| silent("/apis", error))?;
         let mut served = Served::default();
@@ -142,7 +115,7 @@ impl Version {
 }
 
 impl Served {
-    fn discover(&self, listed: &[KindName]) -> Result<Discovered, DiscoveryError> {
+    fn discover(&self, listed: &[ScaledKind]) -> Result<Discovered, DiscoveryError> {
         let mut missing = Vec::new();
         let mut found = Vec::new();
         for needed in &NEEDED {
@@ -191,17 +164,14 @@ impl Served {
         Err(format!("the apiserver serves no {plural} in {group}/{}", versions.join(&format!(" or {group}/"))))
     }
 
-    fn listed(&self, name: &KindName) -> Result<ApiResource, String> {
+    fn listed(&self, name: &ScaledKind) -> Result<ApiResource, String> {
         let Some(versions) = self.0.get(&name.group) else {
             return Err(format!("{name}: the apiserver serves no group {}", name.group));
         };
-        let is_meant = |resource: &&APIResource| {
-            let kind = resource.kind.to_ascii_lowercase();
-            !resource.name.contains('/') && (resource.name == name.word || kind == name.word)
-        };
+        let is_meant = |resource: &&APIResource| resource.name == name.resource;
         let found = versions.iter().find_map(|version| Some((version, version.resources.iter().find(is_meant)?)));
         match found {
-            None => Err(format!("{name}: the group {} has no kind {:?}", name.group, name.word)),
+            None => Err(format!("{name}: the group {} has no resource {:?}", name.group, name.resource)),
             Some((_, resource)) if !resource.namespaced => {
                 Err(format!("{name} has no namespaces: it cannot be scaled"))
             }
@@ -255,7 +225,7 @@ mod tests {
         ]))
     }
 
-    fn names(texts: &[&str]) -> Vec<KindName> {
+    fn names(texts: &[&str]) -> Vec<ScaledKind> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
     }
 
@@ -264,7 +234,7 @@ mod tests {
         let old = cluster(true).discover(&[]).unwrap();
         let versions = [&old.endpoint_slices, &old.disruption_budgets, &old.pod_autoscalers].map(|r| &*r.api_version);
         assert_eq!(versions, ["discovery.k8s.io/v1beta1", "policy/v1beta1", "autoscaling/v1"]);
-        let new = cluster(false).discover(&names(&["rollouts.argoproj.io", "Rollout.argoproj.io"])).unwrap();
+        let new = cluster(false).discover(&names(&["rollouts.argoproj.io", "rollouts.argoproj.io"])).unwrap();
         assert_eq!(new.endpoint_slices.api_version, "discovery.k8s.io/v1");
         let kinds: Vec<_> = new.kinds.iter().map(|kind| (&*kind.kind, &*kind.api_version)).collect();
         assert_eq!(kinds, [("Deployment", "apps/v1"), ("StatefulSet", "apps/v1"), ("Rollout", "argoproj.io/v1alpha1")]);
@@ -283,7 +253,7 @@ mod tests {
                 "statefulsets.apps has no scale subresource",
                 "the apiserver serves no poddisruptionbudgets in policy/v1 or policy/v1beta1",
                 "runs.argoproj.io has no scale subresource in v1alpha1: it cannot be scaled",
-                "things.argoproj.io: the group argoproj.io has no kind \"things\"",
+                "things.argoproj.io: the group argoproj.io has no resource \"things\"",
                 "rollouts.example.com: the apiserver serves no group example.com",
             ]
         );
@@ -299,11 +269,5 @@ mod tests {
             error.starts_with("deployments.example.com is of the kind Deployment, as deployments.apps is"),
             "{error}"
         );
-    }
-
-    #[test]
-    fn a_kind_is_named_with_its_group() {
-        assert_eq!("rollouts.argoproj.io".parse::<KindName>().unwrap().to_string(), "rollouts.argoproj.io");
-        assert!("rollouts".parse::<KindName>().is_err());
     }
 }

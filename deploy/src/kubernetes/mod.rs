@@ -32,6 +32,7 @@ pub mod route;
 pub mod route_calls;
 pub(crate) mod said;
 mod scale;
+pub mod scaled_kind;
 mod settings;
 mod shared;
 pub mod told;

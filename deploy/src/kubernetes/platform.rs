@@ -44,10 +44,10 @@ pub struct KubernetesParts {
     pub routes: RouteCalls,
     /// Who hears of what exists and of the ports that pods name, and when all has been listed; who gives Services back.
     pub router: Option<Arc<Router>>,
-    /// Where the settings of Knative's `Service` objects are, if those are served.
-    pub knative: Option<watch::Sender<knative::Settings>>,
+    /// Where the settings of Knative's `Service` objects are.
+    pub knative: watch::Sender<knative::Settings>,
     /// Who keeps budgets for evictions.
-    pub disruptions: Option<Arc<Disruptions>>,
+    pub disruptions: Arc<Disruptions>,
     /// Who hears what is wrong or odd.
     pub teller: Teller,
     /// Where it is told when a wish for pods goes out.

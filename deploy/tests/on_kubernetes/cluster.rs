@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use config::{Platform, PlatformEvent, WorkloadId};
 use deploy::kubernetes::discovery::Discovered;
+use deploy::kubernetes::disruption::Disruptions;
 use deploy::kubernetes::platform::{KubernetesParts, KubernetesPlatform};
 use deploy::kubernetes::route_calls::RouteCalls;
 use deploy::kubernetes::told::{About, Teller, Told};
@@ -14,7 +15,7 @@ use deploy::wakes::Wakes;
 use futures_util::StreamExt;
 use queue_proxy::Clock;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::apiserver::{Apiserver, Asked};
@@ -44,6 +45,7 @@ pub(crate) async fn parts(apiserver: &Apiserver, kinds: &[&str]) -> (KubernetesP
     let discovered = Arc::new(Discovered::read(writes.client(), &kinds).await.expect("it serves enough"));
     let (routes, _) = RouteCalls::channel();
     let (teller, told) = Teller::channel();
+    let disruptions = Arc::new(Disruptions::new(writes.clone(), discovered.disruption_budgets.clone()));
     let namespace = "rouse-system".to_owned();
     (
         KubernetesParts {
@@ -53,8 +55,8 @@ pub(crate) async fn parts(apiserver: &Apiserver, kinds: &[&str]) -> (KubernetesP
             clock: Clock::wall(),
             routes,
             router: None,
-            knative: None,
-            disruptions: None,
+            knative: watch::Sender::default(),
+            disruptions,
             teller,
             wakes: Wakes::default(),
         },

@@ -9,9 +9,10 @@ use crate::install::manifests::{MANAGER_LABEL, PART_OF, manifests};
 use crate::install::object::resource;
 use crate::install::serves::Serves;
 use crate::install::workloads::{self, Labelled};
-use crate::install::{BudgetApi, Object, ScaledKind, Settings};
+use crate::install::{BudgetApi, Object, Settings};
 use crate::kubernetes::knative;
 use crate::kubernetes::names::{AUTHORITY, AUTOSCALER, INJECTOR, LEASE, MANAGED_BY, SYSTEM_LABEL};
+use crate::kubernetes::scaled_kind::ScaledKind;
 use crate::link::ReporterIdentity;
 
 /// Whose slice it is, and of which Service.

@@ -7,10 +7,8 @@ pub(super) mod pod;
 pub(super) mod selector;
 pub(super) mod workload;
 
-use std::borrow::Cow;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time as Stamp};
-use kube::core::{ApiResource, DynamicResourceScope, ObjectMeta, Resource};
+use kube::core::{ApiResource, ObjectMeta};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
@@ -33,38 +31,47 @@ pub(super) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Defaul
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
-impl<S, T> Resource for Object<S, T> {
-    type DynamicType = ApiResource;
-    type Scope = DynamicResourceScope;
+/// Makes objects of a type ones that can be listed and watched: they have `metadata`, and what kind they are, whoever asks
+/// for them knows.
+macro_rules! of_any_kind {
+    ($object:ty $(, $part:ident)*) => {
+        impl<$($part),*> kube::core::Resource for $object {
+            type DynamicType = kube::core::ApiResource;
+            type Scope = kube::core::DynamicResourceScope;
 
-    fn kind(dt: &ApiResource) -> Cow<'_, str> {
-        dt.kind.as_str().into()
-    }
+            fn kind(dt: &kube::core::ApiResource) -> std::borrow::Cow<'_, str> {
+                dt.kind.as_str().into()
+            }
 
-    fn group(dt: &ApiResource) -> Cow<'_, str> {
-        dt.group.as_str().into()
-    }
+            fn group(dt: &kube::core::ApiResource) -> std::borrow::Cow<'_, str> {
+                dt.group.as_str().into()
+            }
 
-    fn version(dt: &ApiResource) -> Cow<'_, str> {
-        dt.version.as_str().into()
-    }
+            fn version(dt: &kube::core::ApiResource) -> std::borrow::Cow<'_, str> {
+                dt.version.as_str().into()
+            }
 
-    fn api_version(dt: &ApiResource) -> Cow<'_, str> {
-        dt.api_version.as_str().into()
-    }
+            fn api_version(dt: &kube::core::ApiResource) -> std::borrow::Cow<'_, str> {
+                dt.api_version.as_str().into()
+            }
 
-    fn plural(dt: &ApiResource) -> Cow<'_, str> {
-        dt.plural.as_str().into()
-    }
+            fn plural(dt: &kube::core::ApiResource) -> std::borrow::Cow<'_, str> {
+                dt.plural.as_str().into()
+            }
 
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata.object
-    }
+            fn meta(&self) -> &kube::core::ObjectMeta {
+                &self.metadata.object
+            }
 
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata.object
-    }
+            fn meta_mut(&mut self) -> &mut kube::core::ObjectMeta {
+                &mut self.metadata.object
+            }
+        }
+    };
 }
+pub(super) use of_any_kind;
+
+of_any_kind!(Object<S, T>, S, T);
 
 /// What is used of an object's metadata.
 #[derive(Clone, Debug, Default)]

@@ -1,14 +1,13 @@
 //! Services and EndpointSlices as the apiserver has them, with the fields that are used and no others.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use kube::core::{ApiResource, DynamicResourceScope, ObjectMeta, Resource};
+use kube::core::ApiResource;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::kubernetes::objects::{Metadata, Object, or_default};
+use crate::kubernetes::objects::{Metadata, Object, of_any_kind, or_default};
 
 /// A Service.
 pub(super) type ServiceObject = Object<ServiceSpec, IgnoredAny>;
@@ -102,31 +101,4 @@ impl Endpoint {
     }
 }
 
-impl Resource for SliceObject {
-    type DynamicType = ApiResource;
-    type Scope = DynamicResourceScope;
-
-    fn kind(dt: &ApiResource) -> Cow<'_, str> {
-        dt.kind.as_str().into()
-    }
-
-    fn group(dt: &ApiResource) -> Cow<'_, str> {
-        dt.group.as_str().into()
-    }
-
-    fn version(dt: &ApiResource) -> Cow<'_, str> {
-        dt.version.as_str().into()
-    }
-
-    fn plural(dt: &ApiResource) -> Cow<'_, str> {
-        dt.plural.as_str().into()
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata.object
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata.object
-    }
-}
+of_any_kind!(SliceObject);

@@ -48,10 +48,8 @@ impl View {
                 if changed {
                     tracing::info!("{name}: changed; it holds from now on");
                     self.to_read = self.workloads.keys().cloned().collect();
-                    if let Some(settings) = &self.parts.knative {
-                        let Settings { autoscaler, defaults } = self.settings.clone();
-                        settings.send_modify(|all| (all.autoscaler, all.defaults) = (autoscaler, defaults));
-                    }
+                    let Settings { autoscaler, defaults } = self.settings.clone();
+                    self.parts.knative.send_modify(|all| (all.autoscaler, all.defaults) = (autoscaler, defaults));
                 }
                 ("OddSetting", sentence(warnings.iter().map(|warning| &warning.0)))
             }

@@ -74,10 +74,8 @@ impl View {
 
     /// Whether evictions of its pods have a budget follows from its settings.
     fn guard(&self, id: &WorkloadId) {
-        if let Some(disruptions) = &self.parts.disruptions
-            && let Some(guarded) = self.workloads.get(id).and_then(Known::guarded)
-        {
-            disruptions.see(id, guarded);
+        if let Some(guarded) = self.workloads.get(id).and_then(Known::guarded) {
+            self.parts.disruptions.see(id, guarded);
         }
     }
 
@@ -203,9 +201,7 @@ impl View {
         self.shared.remove(id);
         self.lacks_no_more(id);
         self.others.forget(id);
-        if let Some(disruptions) = &self.parts.disruptions {
-            disruptions.gone(id);
-        }
+        self.parts.disruptions.gone(id);
         if let Some(router) = &self.parts.router {
             router.exists_no_more(id);
         }
