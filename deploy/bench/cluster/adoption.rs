@@ -145,33 +145,41 @@ pub(super) async fn unlabelled(system: &System, namespace: &str) -> anyhow::Resu
     Ok(())
 }
 
-/// Everything is given back under load: `rouse uninstall` runs, and nothing of Rouse is left. It may come back at once,
-/// and leave again.
-pub(super) async fn uninstalled(system: &System, namespace: &str) -> anyhow::Result<()> {
-    let awake = App::new(&system.api, namespace, "awake").with("min-scale", "1").with("target-burst-capacity", "-1");
+/// Everything is given back under load: `rouse uninstall` runs, and nothing of Rouse is left. It may come back at once, and
+/// leave again, so many times.
+pub(super) async fn uninstalled(system: &System, namespace: &str, times: usize) -> anyhow::Result<()> {
+    let awake = App::new(&system.api, namespace, "awake").with("min-scale", "2").with("target-burst-capacity", "-1");
     let asleep = App::new(&system.api, namespace, "asleep");
     awake.start().await?;
-    awake.until_ready(1, 60).await?;
+    awake.until_ready(2, 60).await?;
     asleep.start().await?;
     let load = clients(&awake).await?;
     sleep(Duration::from_secs(2)).await;
-    for turn in ["uninstalled", "uninstalled again"] {
-        rouse(&["uninstall"]).await?;
-        let left = system.api.get(NAMESPACES, "", super::system::SYSTEM).await;
-        ensure!(left.is_err_and(|error| is_missing(&error)), "{turn}: our namespace is left");
-        for app in [&awake, &asleep] {
-            ensure!(app.ready().await?.len() == 1, "{turn}: {} has no pod", app.name);
-            ensure!(app.endpoints().await.is_empty(), "{turn}: a slice of ours is left");
-        }
-        if turn == "uninstalled" {
+    for turn in 0..times {
+        if turn > 0 {
             rouse(&["install", "--image", super::app::IMAGE]).await?;
             system.settled().await?;
         }
+        rouse(&["uninstall"]).await?;
+        nothing_is_left(system, namespace, [&awake, &asleep]).await?;
     }
     sleep(Duration::from_secs(3)).await;
-    Kills::default().judge(&*load.stop().await).tell("uninstalled under load, installed, uninstalled again")?;
+    Kills::default().judge(&*load.stop().await).tell(&format!("uninstalled under load, {times} times"))?;
     awake.remove().await?;
     asleep.remove().await
+}
+
+/// Of Rouse; `apps` are there, whether they slept or not.
+async fn nothing_is_left(system: &System, namespace: &str, apps: [&App; 2]) -> anyhow::Result<()> {
+    let ours = system.api.get(NAMESPACES, "", super::system::SYSTEM).await;
+    ensure!(ours.is_err_and(|error| is_missing(&error)), "our namespace is left");
+    let budgets = system.api.list(system.api.budgets(), namespace, "app.kubernetes.io/managed-by=rouse.dev").await?;
+    ensure!(budgets.is_empty(), "{} budgets of ours are left", budgets.len());
+    for app in apps {
+        ensure!(app.endpoints().await.is_empty(), "a slice of ours is left");
+        ensure!(!app.ready().await?.is_empty(), "{} has no pod", app.name);
+    }
+    Ok(())
 }
 
 /// Runs the command that is beside this one, and shows what it says.

@@ -39,16 +39,33 @@ pub(crate) struct Api {
     client: Client,
     /// Where EndpointSlices are served.
     slices: Kind,
+    /// Where PodDisruptionBudgets are served.
+    budgets: Kind,
 }
 
 impl Api {
     /// The cluster that KUBECONFIG names.
     pub(crate) async fn connect() -> anyhow::Result<Api> {
         let client = Client::try_default().await.context("no cluster")?;
-        let groups: Value = client.request(Request::get("/apis/discovery.k8s.io").body(Vec::new())?).await?;
-        let newest = groups["preferredVersion"]["version"] == "v1";
-        let group = if newest { "apis/discovery.k8s.io/v1" } else { "apis/discovery.k8s.io/v1beta1" };
-        Ok(Api { client, slices: Kind { group, plural: "endpointslices" } })
+        let newest = async |group: &str| -> anyhow::Result<bool> {
+            let group: Value = client.request(Request::get(format!("/apis/{group}")).body(Vec::new())?).await?;
+            Ok(group["preferredVersion"]["version"] == "v1")
+        };
+        let slices = match newest("discovery.k8s.io").await? {
+            true => "apis/discovery.k8s.io/v1",
+            false => "apis/discovery.k8s.io/v1beta1",
+        };
+        let budgets = if newest("policy").await? { "apis/policy/v1" } else { "apis/policy/v1beta1" };
+        Ok(Api {
+            slices: Kind { group: slices, plural: "endpointslices" },
+            budgets: Kind { group: budgets, plural: "poddisruptionbudgets" },
+            client,
+        })
+    }
+
+    /// PodDisruptionBudgets, as this cluster serves them.
+    pub(crate) fn budgets(&self) -> Kind {
+        self.budgets
     }
 
     /// EndpointSlices, as this cluster serves them.
@@ -123,7 +140,7 @@ impl Api {
     /// Evicts a pod, as a drain of its node does.
     pub(crate) async fn evict(&self, namespace: &str, pod: &str) -> anyhow::Result<()> {
         let body = json!({
-            "apiVersion": "policy/v1beta1", "kind": "Eviction", "metadata": { "name": pod, "namespace": namespace },
+            "apiVersion": self.budgets.group.trim_start_matches("apis/"), "kind": "Eviction", "metadata": { "name": pod, "namespace": namespace },
         });
         let path = Self::path(PODS, namespace, &format!("/{pod}/eviction"));
         self.call(Method::POST, &path, Some(("application/json", &body))).await.map(drop)

@@ -1,14 +1,16 @@
 //! Rouse on a real cluster, which is this machine: every promise tried, one scenario each.
 //!
-//! Needs KUBECONFIG, the image [`app::IMAGE`] in the cluster, and Rouse installed in it (`deploy/e2e/run` sees to all
-//! three). Counts fail it, times are printed.
+//! Needs KUBECONFIG, the image [`app::IMAGE`] in the cluster, and Rouse installed in it with `--knative-services`
+//! (`deploy/e2e/run` sees to all three). Counts fail it, times are printed.
 
 mod adoption;
 mod api;
 mod app;
+mod evictions;
 mod idle;
 mod ingress;
 mod judge;
+mod knative;
 mod leader;
 mod limits;
 mod losses;
@@ -46,6 +48,8 @@ pub(crate) enum Scenario {
     Activation,
     OneAtATime,
     Stateful,
+    Knative,
+    Evictions,
     Idle,
     TakesOver,
     InjectorAway,
@@ -113,6 +117,8 @@ async fn one(scenario: Scenario, system: &System, options: &Options) -> anyhow::
         Scenario::Activation => limits::activation(system, namespace).await,
         Scenario::OneAtATime => limits::one_at_a_time(system, namespace).await,
         Scenario::Stateful => limits::stateful(system, namespace).await,
+        Scenario::Knative => knative::run(system, namespace).await,
+        Scenario::Evictions => evictions::run(system, namespace).await,
         Scenario::Idle => idle::run(system, namespace, pick(300, 2000), pick(3, 10), seconds(20, 60)).await,
         Scenario::TakesOver => leader::takes_over(system, namespace).await,
         Scenario::InjectorAway => leader::injector_away(system, namespace, seconds(10, 60)).await,
@@ -120,6 +126,6 @@ async fn one(scenario: Scenario, system: &System, options: &Options) -> anyhow::
         Scenario::BadInput => wrong::run(system, namespace).await,
         Scenario::Roles => roles::run(system, namespace).await,
         Scenario::Security => security::run(system, namespace, options.sa_key.as_deref()).await,
-        Scenario::Uninstall => adoption::uninstalled(system, namespace).await,
+        Scenario::Uninstall => adoption::uninstalled(system, namespace, pick(1, 2)).await,
     }
 }

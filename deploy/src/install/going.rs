@@ -36,7 +36,7 @@ pub(super) async fn await_gone(
             nudges += bounds::INSTALL_NUDGE;
             nudge(cluster, namespace, &found).await?;
         }
-        if !patience.looks_again(say, || left.clone()).await {
+        if !patience.looks_again(say, || format!("it to go: {left}")).await {
             return Ok(Some(left));
         }
     }
@@ -56,7 +56,7 @@ fn left(namespace: &Value) -> String {
     let conditions = namespace.pointer("/status/conditions").and_then(Value::as_array);
     let met = conditions.into_iter().flatten().filter(|condition| condition["status"] == "True");
     let said: Vec<&str> = met.filter_map(|condition| condition["message"].as_str()).collect();
-    if said.is_empty() { "what is in it".to_owned() } else { said.join("; ") }
+    if said.is_empty() { "Kubernetes has not said why".to_owned() } else { said.join("; ") }
 }
 
 #[cfg(test)]
@@ -73,6 +73,6 @@ mod tests {
         ]);
         let namespace = json!({ "status": { "conditions": conditions } });
         assert_eq!(left(&namespace), "Some resources are remaining: pods. has 1");
-        assert_eq!(left(&json!({})), "what is in it");
+        assert_eq!(left(&json!({})), "Kubernetes has not said why");
     }
 }

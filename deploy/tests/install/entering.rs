@@ -147,7 +147,7 @@ async fn a_namespace_that_is_being_deleted_is_waited_for() {
         lines[..3],
         [
             "wait until namespace/rouse-system, which is being deleted, is gone",
-            "  waiting for what is in it",
+            "  waiting for it to go: Kubernetes has not said why",
             "namespace/rouse-system created",
         ]
     );
@@ -158,7 +158,7 @@ async fn a_namespace_that_is_being_deleted_is_waited_for() {
     let (_, done) = run(&slow, settings(), NOW).await;
     assert_eq!(
         done.unwrap_err(),
-        "namespace/rouse-system is still being deleted after 120s: what is in it. Run again later, with a longer \
+        "namespace/rouse-system is still being deleted after 120s: Kubernetes has not said why. Run again later, with a longer \
          --wait, or with another --namespace"
     );
     let (lines, done) = run(&slow, settings(), DRY).await;

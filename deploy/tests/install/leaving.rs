@@ -44,6 +44,9 @@ async fn installed(version: &'static str) -> Apiserver {
     entering::run(&server, entering::settings(), NOW).await.1.expect("it installs");
     let secret = json!({ "kind": "Secret", "metadata": { "name": "rouse-ca", "namespace": "rouse-system" } });
     server.put("secrets", secret);
+    let labels = json!({ "app.kubernetes.io/managed-by": "rouse.dev" });
+    let metadata = json!({ "name": "rouse-deployment-hello", "namespace": "shop", "labels": labels });
+    server.put("poddisruptionbudgets", json!({ "kind": "PodDisruptionBudget", "metadata": metadata }));
     assert_eq!(replicas(&server), 0, "it sleeps");
     assert_eq!(key(&server), "managed");
     server.take_writes();

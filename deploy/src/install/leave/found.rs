@@ -32,6 +32,8 @@ pub(super) struct Found {
     pub(super) services: Vec<Routed>,
     /// All slices of ours.
     pub(super) slices: Vec<Slice>,
+    /// The budgets for evictions that we gave to workloads.
+    pub(super) budgets: Vec<Object>,
     /// The autoscaler.
     pub(super) autoscaler: Option<Object>,
     /// Whether it was not stopped yet.
@@ -92,6 +94,10 @@ impl Found {
         found.workloads = workloads::read(cluster, &kinds).await?;
         let slices = cluster.list(&serves.slices, None, &format!("{SLICE_MANAGER}={MANAGED_BY}")).await?;
         found.slices = slices.iter().map(|value| Slice::new(&serves.slices, value)).collect();
+        let budgets = resource(serves.budgets.api_version(), "PodDisruptionBudget");
+        let of_workloads = cluster.list(&budgets, None, &format!("{MANAGER_LABEL}={MANAGED_BY}")).await?;
+        let of_workloads = of_workloads.iter().map(|value| Object::read(&budgets, value));
+        found.budgets = of_workloads.filter(|budget| budget.namespace() != Some(namespace)).collect();
         let services = cluster.list(&resource("v1", "Service"), None, "").await?;
         found.services = services.iter().filter_map(|service| Routed::new(service, &found.slices)).collect();
         let namespaces = resource("v1", "Namespace");

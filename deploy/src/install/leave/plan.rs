@@ -34,6 +34,7 @@ pub(super) fn plan(found: &Found, leaving: Leaving) -> Plan {
         found.slices.iter().filter(|slice| !found.services.iter().any(|service| slice.is_of(&service.object)));
     steps.extend(orphans.map(|slice| Step::Delete(slice.object.clone())));
     steps.extend(found.workloads.iter().filter_map(|workload| forgotten(found, workload)));
+    steps.extend(found.budgets.iter().cloned().map(Step::Delete));
     steps.extend(found.labelled.iter().cloned().map(Step::Unlabel));
     steps.extend(gone(found, leaving));
     let mut warnings: Vec<String> = found.services.iter().filter_map(warning).collect();
@@ -138,6 +139,7 @@ mod tests {
                 writers: Vec::new(),
             }],
             slices: vec![slice("rouse-link", "rouse-autoscaler"), slice("idle-rouse", "idle")],
+            budgets: vec![object("PodDisruptionBudget", "rouse-deployment-busy")],
             autoscaler: Some(object("Deployment", "rouse-autoscaler")),
             decides: true,
             webhook: Some(object("MutatingWebhookConfiguration", "rouse-injector")),
@@ -169,6 +171,7 @@ mod tests {
                 "delete endpointslice/rouse-link",
                 "forget deployment.apps/idle",
                 "forget deployment.apps/busy",
+                "delete poddisruptionbudget/rouse-deployment-busy",
                 "unlabel namespace/kube-system",
                 "delete configmap/config-autoscaler",
                 "wait until the last pods in rouse-system have ended",
