@@ -194,7 +194,7 @@ async fn knatives_own_definition_is_left_alone_and_ours_stays_with_what_it_defin
     assert_eq!(
         lines[0],
         "warning: customresourcedefinition.apiextensions.k8s.io/services.serving.knative.dev stays, and so does what \
-         Knative Services became; they change nothing any more"
+         Knative Services became: editing one has no effect any more"
     );
     assert!(ours.get(&Key::new("customresourcedefinitions", "", "services.serving.knative.dev")).is_some());
 }

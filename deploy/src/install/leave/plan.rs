@@ -40,7 +40,7 @@ pub(super) fn plan(found: &Found, leaving: Leaving) -> Plan {
     let mut warnings: Vec<String> = found.services.iter().filter_map(warning).collect();
     // Whoever deletes it deletes all Knative Services, and they take their workloads along.
     warnings.extend(found.definition.iter().map(|definition| {
-        format!("{definition} stays, and so does what Knative Services became; they change nothing any more")
+        format!("{definition} stays, and so does what Knative Services became: editing one has no effect any more")
     }));
     Plan { steps, warnings }
 }
