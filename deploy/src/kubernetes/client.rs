@@ -12,7 +12,9 @@ use crate::exposition;
 /// # Errors
 /// When there is neither, or what it says cannot be used.
 pub async fn connect() -> Result<Client, Box<kube::Error>> {
-    let config = Config::infer().await.map_err(|error| Box::new(kube::Error::InferConfig(error)))?;
+    let mut config = Config::infer().await.map_err(|error| Box::new(kube::Error::InferConfig(error)))?;
+    // Whoever asks tries again, with its own back-off: here it would be neither limited nor counted.
+    config.default_retry = false;
     let counted = MapRequestLayer::new(|request: Request<Body>| {
         exposition::kube_request(verb(request.method(), request.uri()), resource(request.uri().path()));
         request
