@@ -3,13 +3,13 @@
 use anyhow::ensure;
 use serde_json::{Value, json};
 
-use super::api::Kind;
+use super::api::{DEPLOYMENTS, Kind};
 use super::system::{SYSTEM, System};
 
 #[path = "../../tests/install/rights.rs"]
 mod rights;
 
-use rights::{AUTOSCALER, Asked, INJECTOR, NOBODY};
+use rights::{AUTOSCALER, Asked, INJECTOR, KNATIVE_SERVICES, NOBODY};
 
 const REVIEWS: Kind = Kind { group: "apis/authorization.k8s.io/v1", plural: "subjectaccessreviews" };
 
@@ -48,8 +48,12 @@ async fn allowed(system: &System, (namespace, account): (&str, &str), asked: &As
 pub(super) async fn run(system: &System, namespace: &str) -> anyhow::Result<()> {
     let [autoscaler, injector, activator] =
         ["rouse-autoscaler", "rouse-injector", "rouse-activator"].map(|name| (SYSTEM, name));
+    let installed = system.api.get(DEPLOYMENTS, SYSTEM, "rouse-autoscaler").await?;
+    let args = installed["spec"]["template"]["spec"]["containers"][0]["args"].as_array().into_iter().flatten();
+    let with_knative = args.into_iter().any(|arg| arg == "--knative-services");
+    let knative = if with_knative { KNATIVE_SERVICES } else { &[] };
     let (mut granted, mut refused) = (0, 0);
-    for (account, all) in [(autoscaler, AUTOSCALER), (injector, INJECTOR)] {
+    for (account, all) in [(autoscaler, AUTOSCALER), (autoscaler, knative), (injector, INJECTOR)] {
         for asked in all {
             let may = allowed(system, account, asked).await?;
             ensure!(may == asked.verbs, "{account:?} may only {may:?} {} {}", asked.what, asked.which);
@@ -60,8 +64,10 @@ pub(super) async fn run(system: &System, namespace: &str) -> anyhow::Result<()> 
     let ours = |asked: &&Asked| !asked.what.starts_with('/');
     let everywhere = |asked: &&Asked| !asked.which.starts_with(&format!("{SYSTEM}/"));
     let of_the_autoscaler = || AUTOSCALER.iter().filter(ours);
+    let is_knative = |asked: &&Asked| knative.iter().any(|it| (it.verbs, it.what) == (asked.verbs, asked.what));
+    let of_nobody = || NOBODY.iter().filter(|asked| !is_knative(asked));
     let of_others: [(_, Vec<&Asked>); 4] = [
-        (autoscaler, NOBODY.iter().chain(INJECTOR.iter().filter(everywhere)).collect()),
+        (autoscaler, of_nobody().chain(INJECTOR.iter().filter(everywhere)).collect()),
         (injector, NOBODY.iter().chain(of_the_autoscaler().filter(everywhere)).collect()),
         (activator, NOBODY.iter().chain(of_the_autoscaler()).chain(INJECTOR).collect()),
         ((namespace, "default"), NOBODY.iter().chain(of_the_autoscaler()).chain(INJECTOR).collect()),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::printed::objects;
-use crate::rights::{AUTOSCALER, Asked, INJECTOR, NOBODY, to};
+use crate::rights::{AUTOSCALER, Asked, INJECTOR, KNATIVE_SERVICES, NOBODY, to};
 
 #[test]
 fn each_may_do_what_it_does() {
@@ -39,6 +39,16 @@ fn nothing_is_granted_that_is_not_listed_here() {
             let is = |asked: &Asked| asked.what == what && asked.verbs.split(' ').any(|listed| listed == verb);
             assert!(listed.iter().any(|asked| is(asked) && granted.allows(verb, asked)), "{name} may {verb} {what}");
         }
+    }
+}
+
+#[test]
+fn what_knative_services_need_is_granted_with_them_only() {
+    let (without, with) = (Roles::of(&[]), Roles::of(&["--knative-services"]));
+    for asked in KNATIVE_SERVICES {
+        assert_eq!(without.allowed("rouse-autoscaler", asked), "", "{}", asked.what);
+        assert_eq!(with.allowed("rouse-autoscaler", asked), asked.verbs, "{}", asked.what);
+        assert_eq!(with.allowed("rouse-injector", asked), "", "{}", asked.what);
     }
 }
 

@@ -43,6 +43,19 @@ pub(crate) const AUTOSCALER: &[Asked] = &[
     to("get", "/.well-known/openid-configuration", ""),
 ];
 
+/// What the autoscaler does besides with `--knative-services`.
+pub(crate) const KNATIVE_SERVICES: &[Asked] = &[
+    to("list watch", "customresourcedefinitions.apiextensions.k8s.io", "/services.serving.knative.dev"),
+    to("get list watch", "services.serving.knative.dev", "shop/web"),
+    to("patch", "services.serving.knative.dev/status", "shop/web"),
+    to("update", "services.serving.knative.dev/finalizers", "shop/web"),
+    to("get", "deployments.apps", "shop/web"),
+    to("get", "services", "shop/web"),
+    // Of these the apiserver asks without a name.
+    to("create", "deployments.apps", "shop/"),
+    to("create", "services", "shop/"),
+];
+
 /// What the injector does.
 pub(crate) const INJECTOR: &[Asked] = &[
     to("create get", "secrets", "rouse-system/rouse-ca"),
