@@ -1,7 +1,8 @@
 //! The triggers of manifests: what their parameters mean.
 
 use autoscaler::triggers::metadata::{Parameters, TriggerKind};
-use config::keda::Trigger;
+use autoscaler::triggers::object::Composite;
+use config::keda::{ScaledObject, Trigger};
 use config::manifest::{self, DeclaredJob, DeclaredObject, Given, Manifests};
 use config::{Findings, Problems, Warning};
 
@@ -11,9 +12,12 @@ use config::{Findings, Problems, Warning};
 /// Every problem of every file.
 pub fn read(files: &[(String, String)]) -> Result<Manifests, Problems> {
     manifest::read_with(files, |objects, jobs| {
+        let mut found = Findings::default();
+        for DeclaredObject { object, place: (file, name), .. } in objects {
+            found.absorb(check_formula(object, file, name));
+        }
         let objects = objects.iter().map(|DeclaredObject { object, given, place }| (&object.triggers, given, place));
         let jobs = jobs.iter().map(|DeclaredJob { job, given, place, .. }| (&job.triggers, given, place));
-        let mut found = Findings::default();
         for (triggers, given, (file, object)) in objects.chain(jobs) {
             found.absorb(check(triggers, given, file, object));
         }
@@ -40,6 +44,16 @@ pub fn typed(
     let (auth, env) = (given.auth.get(n).unwrap_or(&no_auth), given.env.as_ref().unwrap_or(&no_env));
     let parameters = Parameters::new(&trigger.metadata, auth, env).of(file, object, &format!("spec.triggers[{n}]"));
     TriggerKind::parse(&trigger.kind, parameters).map(Some)
+}
+
+/// What is wrong with the formula of `object`, called `name`.
+fn check_formula(object: &ScaledObject, file: &str, name: &str) -> Findings {
+    let mut found = Findings::about(file, name);
+    if let (Some(modifiers), Err(problem)) = (&object.modifiers, Composite::of(object)) {
+        let key = "spec.advanced.scalingModifiers.formula";
+        found.wrong(key, &modifiers.formula, format!("cannot be used: {problem}"));
+    }
+    found
 }
 
 /// What is wrong or odd in the parameters of all `triggers` of `object`.

@@ -1,5 +1,7 @@
 //! When an object is looked at.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::world::{World, at, value};
@@ -32,6 +34,18 @@ fn a_push_wakes_at_once() {
     assert_eq!(world.object.next(), at(55.0));
     world.push();
     assert_eq!(world.pods(), 1);
+}
+
+#[test]
+fn objects_that_were_seen_together_need_not_be_read_together() {
+    let mut world = World::new(&json!({ "pollingInterval": 30 }), 0);
+    world.object.spread(Duration::from_secs(7));
+    let mut seen = Vec::new();
+    world.run(70.0, |second| {
+        seen.push(second);
+        vec![value(0.0)]
+    });
+    assert_eq!(seen, [7.0, 37.0, 67.0]);
 }
 
 #[test]

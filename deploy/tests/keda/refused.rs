@@ -103,3 +103,20 @@ fn a_trigger_with_variables_of_what_is_elsewhere_is_left_for_there() {
           nothing is scaled on one machine"]
     );
 }
+
+#[test]
+fn a_formula_and_a_schedule_that_cannot_be_used_are_refused() {
+    let cron = "{ type: cron, name: day, metadata: \
+                { timezone: Etc/UTC, start: 0 8 * * 7, end: 0 9 * * *, desiredReplicas: '1' } }";
+    let modifiers = "advanced: { scalingModifiers: { formula: dya * 2, target: '1' } }, scaleTargetRef";
+    let text = scaled(cron).replace("scaleTargetRef", modifiers);
+    assert_eq!(
+        check(&text).expect_err("two problems"),
+        [
+            "ScaledObject default/worker: spec.advanced.scalingModifiers.formula: \"dya * 2\" cannot be used: \"dya\" is \
+             no trigger's name: they are day",
+            "ScaledObject default/worker: spec.triggers[0].metadata.start: \"0 8 * * 7\" has \"7\", which is not a day \
+             of the week: write numbers from 0 to 6, lists 1,2, ranges 1-5, steps */5",
+        ]
+    );
+}

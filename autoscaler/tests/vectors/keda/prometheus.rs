@@ -20,8 +20,8 @@ pub(super) struct Eval {
     activation_threshold: f64,
 }
 
-/// Both choices are written out in the vectors; without one Rouse has no data where KEDA has zero (`no-data`), which its
-/// unit tests show.
+/// Both choices are written out in the vectors; without one Rouse has no data where KEDA has zero (`no-data`), which
+/// its unit tests show.
 pub(super) fn eval(vector: &Eval, out: &Recorded<Measured>) -> Outcome {
     let nulls = if vector.ignore_null_values { Nulls::Zero } else { Nulls::Failure };
     let reading = instant(vector.status, vector.body.as_bytes(), nulls, vector.activation_threshold);
