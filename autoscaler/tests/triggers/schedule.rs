@@ -18,6 +18,14 @@ fn asleep_it_is_polled_and_awake_it_is_read_for_each_step() {
 }
 
 #[test]
+fn the_first_step_after_a_wake_waits_for_no_period_of_before() {
+    let mut world = World::new(&json!({ "pollingInterval": 1, "cooldownPeriod": 2 }), 1);
+    world.run(2.5, |_| vec![value(0.0)]);
+    world.run(10.0, |_| vec![value(20.0)]);
+    assert_eq!(world.trace, [(2.0, 0), (3.0, 1), (4.0, 4)], "the last step before was at 0, the next was due at 15");
+}
+
+#[test]
 fn a_late_round_does_not_shift_the_others() {
     let mut world = World::new(&json!({ "pollingInterval": 30 }), 0);
     let verdict = world.object.round(&[value(0.0)], &world.seen, at(31.7));

@@ -138,8 +138,8 @@ impl Hpa {
         self.least.record(proposed, now, up_window);
         match settings.behavior {
             None => largest,
-            // The order is Kubernetes': where both would apply, down decides.
-            Some(_) => current.max(least).min(largest),
+            // What is proposed is among both: the least is never above the largest.
+            Some(_) => current.clamp(least, largest),
         }
     }
 
