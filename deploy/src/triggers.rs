@@ -1,5 +1,7 @@
 //! The triggers of manifests: what their parameters mean.
 
+use std::collections::BTreeMap;
+
 use autoscaler::triggers::metadata::{Parameters, TriggerKind};
 use autoscaler::triggers::object::Composite;
 use config::keda::{ScaledObject, Trigger};
@@ -25,8 +27,8 @@ pub fn read(files: &[(String, String)]) -> Result<Manifests, Problems> {
     })
 }
 
-/// The trigger number `n` of `object` in `file`, by what it was given. None if it has parameters of a container that no
-/// file declares.
+/// The trigger number `n` of `object` in `file`, by what it was given. None if it has parameters that no file declares,
+/// which was told already.
 ///
 /// # Errors
 /// Everything that is wrong with its parameters.
@@ -37,11 +39,14 @@ pub fn typed(
     file: &str,
     object: &str,
 ) -> Result<Option<(TriggerKind, Vec<Warning>)>, Problems> {
-    let (no_auth, no_env) = Default::default();
-    if given.env.is_none() && trigger.metadata.keys().any(|name| name.ends_with("FromEnv")) {
-        return Ok(None);
-    }
-    let (auth, env) = (given.auth.get(n).unwrap_or(&no_auth), given.env.as_ref().unwrap_or(&no_env));
+    let Some(Some(auth)) = given.auth.get(n) else { return Ok(None) };
+    let needs_env = trigger.metadata.keys().any(|name| name.ends_with("FromEnv"));
+    let none = BTreeMap::new();
+    let env = match &given.env {
+        Some(env) => env,
+        None if needs_env => return Ok(None),
+        None => &none,
+    };
     let parameters = Parameters::new(&trigger.metadata, auth, env).of(file, object, &format!("spec.triggers[{n}]"));
     TriggerKind::parse(&trigger.kind, parameters).map(Some)
 }

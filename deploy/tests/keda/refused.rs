@@ -49,11 +49,10 @@ fn a_trigger_is_refused_with_its_file_object_and_parameter() {
             ],
         ),
         (
-            "{ type: redis, metadata: { address: redis, listName: l, password: hunter2 } }",
+            "{ type: redis, metadata: { address: redis, listName: l, databaseIndex: '-1' } }",
             &[
                 "spec.triggers[0].metadata.address: \"redis\" is not an address: write host:port",
-                "spec.triggers[0].metadata.password: is a secret: put it into a TriggerAuthentication, or use \
-                 passwordFromEnv",
+                "spec.triggers[0].metadata.databaseIndex: \"-1\" is out of range: it must be a whole number, 0 or more",
             ],
         ),
         (
@@ -88,6 +87,18 @@ fn problems_of_objects_and_of_their_triggers_come_together() {
         [
             "ScaledObject default/worker: spec.maxReplicaCount: 0 is not a whole number, 1 or more",
             "ScaledObject default/worker: spec.triggers[0].metadata.scalerAddress: is missing",
+        ]
+    );
+}
+
+#[test]
+fn a_trigger_whose_authentication_is_missing_is_not_blamed_for_what_that_would_say() {
+    let text = scaled("{ type: redis, metadata: { listName: l }, authenticationRef: { name: rediss } }");
+    assert_eq!(
+        check(&text).expect_err("it is missing"),
+        [
+            "ScaledObject default/worker: spec.triggers[0].authenticationRef.name: \"rediss\" is a TriggerAuthentication \
+          that is in none of the files"
         ]
     );
 }
