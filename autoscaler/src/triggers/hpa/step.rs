@@ -30,7 +30,7 @@ pub struct Settings<'a> {
 /// What became of a proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// After stabilization.
+    /// After stabilization; what was proposed, where the present number is out of bounds and nothing else counts.
     pub stabilized: u32,
     /// After everything: how many pods there should be.
     pub pods: u32,
@@ -68,6 +68,9 @@ impl Hpa {
     pub fn saw(&mut self, pods: u32, behavior: Option<&Behavior>, now: Time) {
         let before = self.known.replace(pods);
         let asked = self.asked.take_if(|(asked, _)| *asked == pods);
+        if before != Some(pods) {
+            self.asked = None; // somebody else's change came first: a later one is not of then
+        }
         let (Some(before), Some(behavior)) = (before, behavior) else { return };
         let at = asked.map_or(now, |(_, at)| at);
         let longest = longest_period(behavior);

@@ -84,7 +84,7 @@ impl Place {
         }
     }
 
-    /// The number in a whole answer, for [`Aggregation::together`].
+    /// The number in a whole answer, for [`together`](crate::triggers::metadata::Aggregation::together).
     ///
     /// # Errors
     /// What is wrong with the answer, for people.
