@@ -168,3 +168,37 @@ impl Trail {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::triggers::Milli;
+
+    #[test]
+    fn the_list_of_rules_is_complete_and_has_no_other() {
+        let target = Target::Average(Milli::target(5.0));
+        let one_of_each = [
+            Why::Trigger { name: "orders", value: 12.0, target },
+            Why::Formula { value: 12.0, target },
+            Why::Fallback { replicas: 1 },
+            Why::Failed { trigger: "orders", what: "" },
+            Why::NoData { trigger: "orders" },
+            Why::Missing,
+            Why::Pushed,
+            Why::Woken,
+            Why::Cooling { seconds: 1 },
+            Why::Slept,
+            Why::Min,
+            Why::Max { wanted: 1 },
+            Why::Stabilized { proposed: 1 },
+            Why::Behavior { wanted: 1 },
+            Why::Paused,
+            Why::Requests { own: 1 },
+            Why::Largest,
+            Why::NotYet { seconds: 1 },
+            Why::Inactive,
+        ];
+        assert_eq!(one_of_each.map(|why| why.rule()), RULES);
+        assert_eq!(one_of_each[0].to_string(), "orders: 12 / 5 a pod");
+    }
+}
