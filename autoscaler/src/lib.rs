@@ -11,7 +11,11 @@
 //! | bounds, and the route that follows | [`scale`] |
 //! | whether it serves, and the way to zero | [`activity`], [`to_zero`] |
 //!
+//! What scales on triggers instead (KEDA's objects) is in [`triggers`], with steps of its own.
+//!
 //! Beside them [`latency`] keeps how long requests took of late, for those who ask; nothing is decided by it.
+//!
+//! [`triggers`] scale on what is counted elsewhere than in requests.
 //!
 //! [`Engine`] holds all workloads and turns events into [`Action`]s by these steps. Each step is Knative's to the
 //! number, and says so where it is not: the departures of the default mode have names ([`config::Departure`]), leave
@@ -30,6 +34,7 @@ pub mod reasons;
 pub mod scale;
 pub mod starts;
 pub mod to_zero;
+pub mod triggers;
 pub mod window;
 
 pub use engine::{Action, Engine, EngineSettings, Explanation, Reporters, StartAs, Status, Triggered, Wish};

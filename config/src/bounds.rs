@@ -3,11 +3,15 @@
 //! Nothing grows without one of these. What is a user's choice (container-concurrency, timeouts, scales) lives in
 //! [`crate::Policy`] and [`crate::Serving`]; these are what protects Rouse itself.
 
+mod arithmetic;
 mod cluster;
+mod triggers;
 
 use std::time::Duration;
 
+pub use arithmetic::*;
 pub use cluster::*;
+pub use triggers::*;
 
 /// Requests that one activator holds for one workload. Knative's nominal queue depth, here enforced: at 12 KiB each a
 /// full queue is 120 MB.

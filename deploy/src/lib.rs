@@ -26,4 +26,5 @@ pub mod process;
 pub mod run;
 pub mod sample;
 pub mod spans;
+pub mod triggers;
 pub mod wakes;
