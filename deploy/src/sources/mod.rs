@@ -10,6 +10,8 @@
 #[cfg(feature = "http-sources")]
 mod http;
 mod key;
+#[cfg(feature = "source-metrics-api")]
+mod metrics_api;
 mod open;
 mod pause;
 mod pool;

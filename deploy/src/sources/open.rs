@@ -48,6 +48,8 @@ pub fn open(trigger: &TriggerKind, object: &Object, pool: &Arc<Pool>) -> Result<
     Ok(match trigger {
         #[cfg(feature = "source-prometheus")]
         TriggerKind::Prometheus(it) => Box::new(super::prometheus::Prometheus::open(it, pool)?),
+        #[cfg(feature = "source-metrics-api")]
+        TriggerKind::MetricsApi(it) => Box::new(super::metrics_api::MetricsApi::open(it, pool)?),
         TriggerKind::Resource(_) => return Err(OpenError::NoSource),
         other => return Err(OpenError::NotBuilt(feature(other))),
     })
