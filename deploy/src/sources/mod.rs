@@ -17,6 +17,8 @@ mod pause;
 mod pool;
 #[cfg(feature = "source-prometheus")]
 mod prometheus;
+#[cfg(feature = "source-rabbitmq")]
+mod rabbitmq;
 mod server;
 mod slot;
 mod trust;

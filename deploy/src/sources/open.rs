@@ -50,6 +50,10 @@ pub fn open(trigger: &TriggerKind, object: &Object, pool: &Arc<Pool>) -> Result<
         TriggerKind::Prometheus(it) => Box::new(super::prometheus::Prometheus::open(it, pool)?),
         #[cfg(feature = "source-metrics-api")]
         TriggerKind::MetricsApi(it) => Box::new(super::metrics_api::MetricsApi::open(it, pool)?),
+        #[cfg(feature = "source-rabbitmq")]
+        TriggerKind::Rabbitmq(it) if it.protocol == Protocol::Http => {
+            Box::new(super::rabbitmq::RabbitmqHttp::open(it, pool)?)
+        }
         TriggerKind::Resource(_) => return Err(OpenError::NoSource),
         other => return Err(OpenError::NotBuilt(feature(other))),
     })

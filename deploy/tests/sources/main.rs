@@ -6,5 +6,6 @@ mod metrics_api;
 mod opened;
 mod process;
 mod prometheus;
+mod rabbitmq;
 mod stub;
 mod stubbed;
