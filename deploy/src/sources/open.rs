@@ -54,6 +54,8 @@ pub fn open(trigger: &TriggerKind, object: &Object, pool: &Arc<Pool>) -> Result<
         TriggerKind::Rabbitmq(it) if it.protocol == Protocol::Http => {
             Box::new(super::rabbitmq::RabbitmqHttp::open(it, pool)?)
         }
+        #[cfg(feature = "source-elasticsearch")]
+        TriggerKind::Elasticsearch(it) => Box::new(super::elasticsearch::Elasticsearch::open(it, pool)?),
         TriggerKind::Resource(_) => return Err(OpenError::NoSource),
         other => return Err(OpenError::NotBuilt(feature(other))),
     })

@@ -2,6 +2,7 @@
 //! said to be skipped (`ROUSE_SERVERS=required` makes that a failure); and stubs, for what no real server can be made to do.
 
 mod delay;
+mod elasticsearch;
 mod metrics_api;
 mod opened;
 mod process;
