@@ -9,6 +9,8 @@
 
 #[cfg(feature = "source-elasticsearch")]
 mod elasticsearch;
+#[cfg(feature = "source-gcp-storage")]
+mod gcp_storage;
 #[cfg(feature = "http-sources")]
 mod http;
 mod key;

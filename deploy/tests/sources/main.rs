@@ -3,6 +3,7 @@
 
 mod delay;
 mod elasticsearch;
+mod gcp_storage;
 mod metrics_api;
 mod opened;
 mod process;
