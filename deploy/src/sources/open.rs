@@ -58,6 +58,8 @@ pub fn open(trigger: &TriggerKind, object: &Object, pool: &Arc<Pool>) -> Result<
         TriggerKind::Elasticsearch(it) => Box::new(super::elasticsearch::Elasticsearch::open(it, pool)?),
         #[cfg(feature = "source-gcp-storage")]
         TriggerKind::GcpStorage(it) => Box::new(super::gcp_storage::GcpStorage::open(it, pool)?),
+        #[cfg(feature = "source-cron")]
+        TriggerKind::Cron(it) => Box::new(super::cron::Cron::open(it)?),
         TriggerKind::Resource(_) => return Err(OpenError::NoSource),
         other => return Err(OpenError::NotBuilt(feature(other))),
     })
