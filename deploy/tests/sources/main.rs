@@ -4,6 +4,7 @@
 mod cron;
 mod delay;
 mod elasticsearch;
+mod external;
 mod gcp_storage;
 mod metrics_api;
 mod opened;
