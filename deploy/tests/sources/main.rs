@@ -11,5 +11,6 @@ mod opened;
 mod process;
 mod prometheus;
 mod rabbitmq;
+mod scaler;
 mod stub;
 mod stubbed;
