@@ -32,10 +32,13 @@ pub struct Load {
 #[derive(Clone)]
 pub struct Queries {
     /// What is counted now.
-    pub load: Arc<dyn Fn(&WorkloadId) -> Option<Load> + Send + Sync>,
+    pub load: Query<Load>,
     /// Whether there is anything to do, told as it changes. It ends when the workload does.
-    pub activity: Arc<dyn Fn(&WorkloadId) -> Option<watch::Receiver<bool>> + Send + Sync>,
+    pub activity: Query<watch::Receiver<bool>>,
 }
+
+/// A question about one workload.
+pub type Query<T> = Arc<dyn Fn(&WorkloadId) -> Option<T> + Send + Sync>;
 
 impl fmt::Debug for Queries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

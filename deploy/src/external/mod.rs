@@ -13,6 +13,6 @@ pub(crate) mod messages;
 mod server;
 
 #[cfg(feature = "external-scaler")]
-pub use self::answers::{Load, Queries};
+pub use self::answers::{Load, Queries, Query};
 #[cfg(feature = "external-scaler")]
 pub use self::server::serve;

@@ -16,7 +16,7 @@ use crate::external::{asking, python, script};
 use crate::opened::{look, read, trouble, value};
 
 /// Rouse as a scaler of one workload, `shop/Deployment/hello`.
-struct Scaler {
+pub(crate) struct Scaler {
     port: u16,
     load: Arc<Mutex<Load>>,
     active: watch::Sender<bool>,
@@ -24,7 +24,7 @@ struct Scaler {
 }
 
 impl Scaler {
-    async fn new() -> Scaler {
+    pub(crate) async fn new() -> Scaler {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (load, (active, told)) = (Arc::new(Mutex::new(Load::default())), watch::channel(false));
@@ -36,6 +36,10 @@ impl Scaler {
         };
         let task = tokio::spawn(serve(listener, queries)).abort_handle();
         Scaler { port, load, active, task }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 }
 
