@@ -7,6 +7,11 @@
 //! What an answer means is [`autoscaler::triggers::measure`]'s business; here is how it is got. A read takes no longer than
 //! its trigger's timeout, whatever the server does, and may be dropped at any time. A feature each: `source-prometheus`, ...
 
+#![cfg_attr(
+    not(feature = "sources"),
+    allow(dead_code, unused_imports, reason = "with fewer clients less of what they share is used")
+)]
+
 #[cfg(any(feature = "grpc", feature = "http-sources"))]
 mod cause;
 #[cfg(feature = "source-cron")]
