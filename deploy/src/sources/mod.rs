@@ -1,6 +1,6 @@
 //! Clients of what triggers read: one number a trigger, from a server that somebody else runs.
 //!
-//! [`open`] makes a [`Source`] of a trigger. What several sources need the same they share through a [`Pool`]: clients, one a
+//! [`open()`] makes a [`Source`] of a trigger. What several sources need the same they share through a [`Pool`]: clients, one a
 //! (server, credentials); a [`Server`], which bounds the reads at once and is left alone after errors; and a [`Slot`] for
 //! reads that are the same, so that they are one. All of them end with the last source that has them.
 //!
