@@ -5,12 +5,14 @@
 
 mod arithmetic;
 mod cluster;
+mod sources;
 mod triggers;
 
 use std::time::Duration;
 
 pub use arithmetic::*;
 pub use cluster::*;
+pub use sources::*;
 pub use triggers::*;
 
 /// Requests that one activator holds for one workload. Knative's nominal queue depth, here enforced: at 12 KiB each a

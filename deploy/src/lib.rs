@@ -7,6 +7,8 @@ pub mod autoscale;
 pub mod calls;
 pub mod drive;
 pub mod exposition;
+#[cfg(feature = "grpc")]
+pub mod external;
 pub mod files;
 pub mod flag;
 mod fleet;
@@ -25,6 +27,7 @@ pub mod pod;
 pub mod process;
 pub mod run;
 pub mod sample;
+pub mod sources;
 pub mod spans;
 pub mod triggers;
 pub mod wakes;
