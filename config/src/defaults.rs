@@ -1,5 +1,7 @@
 //! `config-defaults`: the timeouts and the concurrency of workloads that do not say otherwise.
 
+pub mod triggers;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

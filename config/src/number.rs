@@ -1,7 +1,7 @@
 //! Numbers and switches as Go's `strconv` reads them, for that is what Knative's users write by.
 
 /// Reads a whole number in base ten, with an optional sign: `3`, `+3`, `-1`.
-pub(crate) fn whole(text: &str) -> Option<i64> {
+pub fn whole(text: &str) -> Option<i64> {
     // Rust and Go agree here: no spaces, no underscores, a sign needs digits.
     text.parse().ok()
 }
@@ -9,7 +9,7 @@ pub(crate) fn whole(text: &str) -> Option<i64> {
 /// Reads a floating-point number: `1.5`, `.5`, `1e3`, `Inf`, `NaN`.
 ///
 /// Two departures from Go: no hexadecimal form, and so no underscores (Go allows them only there).
-pub(crate) fn float(text: &str) -> Option<f64> {
+pub fn float(text: &str) -> Option<f64> {
     let value: f64 = text.parse().ok()?;
     let digits = text.trim_start_matches(['+', '-']);
     let in_words = digits.starts_with(|c: char| c.is_ascii_alphabetic());
@@ -20,7 +20,7 @@ pub(crate) fn float(text: &str) -> Option<f64> {
 }
 
 /// Reads a switch: `1`, `t`, `T`, `true`, `True`, `TRUE` and the like for false.
-pub(crate) fn boolean(text: &str) -> Option<bool> {
+pub fn boolean(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "true" | "True" | "TRUE" => Some(true),
         "0" | "f" | "F" | "false" | "False" | "FALSE" => Some(false),

@@ -11,7 +11,7 @@ fn read(files: &[&str]) -> Manifests {
 }
 
 fn only(files: &[&str]) -> Declared {
-    let Manifests { mut workloads, warnings, pods: _ } = read(files);
+    let Manifests { mut workloads, warnings, .. } = read(files);
     assert_eq!(warnings, []);
     assert_eq!(workloads.len(), 1);
     workloads.remove(0)
@@ -249,7 +249,7 @@ spec:
     - { name: http, port: 80 }
     - { name: api, port: 9000, appProtocol: kubernetes.io/h2c }
 "#;
-    let Manifests { workloads, warnings, pods: _ } =
+    let Manifests { workloads, warnings, .. } =
         read(&[&deployment("a", "default"), &deployment("b", "default"), service]);
     assert_eq!(warnings, []);
     let [a, b] = &workloads[..] else { panic!("two workloads") };
@@ -278,7 +278,7 @@ spec:
 #[test]
 fn a_short_host_in_two_namespaces_leads_to_default_or_nowhere() {
     let hosts = |namespaces: [&str; 2]| {
-        let Manifests { workloads, warnings, pods: _ } =
+        let Manifests { workloads, warnings, .. } =
             read(&[&deployment("a", namespaces[0]), &deployment("a", namespaces[1])]);
         let short: Vec<bool> =
             workloads.iter().map(|one| one.workload.hosts.contains(&"a.localhost".to_owned())).collect();

@@ -45,8 +45,8 @@ spec:
 fn objects_that_are_not_read_are_named() {
     let said = warnings(
         "
-apiVersion: keda.sh/v1alpha1
-kind: ScaledObject
+apiVersion: http.keda.sh/v1alpha1
+kind: HTTPScaledObject
 metadata: { name: hello }
 ---
 apiVersion: policy/v1
@@ -62,7 +62,7 @@ spec: { selector: { app: web }, ports: [{ port: 80 }] }
     assert_eq!(
         said,
         [
-            "hello.yaml: ScaledObject default/hello: ignored: this version serves no triggers of KEDA",
+            "hello.yaml: HTTPScaledObject default/hello: ignored: http.keda.sh/v1alpha1 is not read",
             "hello.yaml: PodDisruptionBudget shop/hello: ignored: policy/v1 is not read",
             "hello.yaml: Service default/web: is not served: its selector matches no workload of these files",
         ]

@@ -1,11 +1,11 @@
 //! Which workload a Service belongs to, and which of its ports is served.
 
 use super::document::{Kind, Object};
-use super::node::Node;
 use super::workload::spoken_by;
 use super::{Draft, ServicePort};
 use crate::Protocol;
 use crate::annotations::{self, Annotations, Holder, keys};
+use crate::node::Node;
 use crate::problem::Findings;
 
 /// Gives every workload the ports and names of its Services. A workload without one is known by its own name.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::document::{Kind, Object};
 use super::expand::literal;
-use super::node::Node;
 use super::probe::{self, ContainerPort};
 use super::{Cluster, Template};
 use crate::Probe;
+use crate::node::Node;
 use crate::problem::Findings;
 
 /// What the first container says.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::document::{Kind, Object};
-use super::node::Node;
 use crate::annotations::Annotations;
+use crate::node::Node;
 use crate::problem::Findings;
 
 /// The data of every Secret and ConfigMap.

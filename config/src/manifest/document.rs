@@ -5,9 +5,9 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::node::Node;
+use crate::node::Node;
 use crate::problem::Findings;
-use crate::{WorkloadId, bounds};
+use crate::{WorkloadId, bounds, keda};
 
 /// The kinds that Rouse reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +20,11 @@ pub(super) enum Kind {
     ConfigMap,
     /// The pods of a workload, for a platform that does not start them.
     Pods,
+    ScaledObject,
+    ScaledJob,
+    TriggerAuthentication,
+    /// One without a namespace.
+    ClusterTriggerAuthentication,
 }
 
 impl Kind {
@@ -32,6 +37,10 @@ impl Kind {
             ("v1", "Secret") => Kind::Secret,
             ("v1", "ConfigMap") => Kind::ConfigMap,
             ("rouse.dev/v1", "Pods") => Kind::Pods,
+            (keda::API_VERSION, "ScaledObject") => Kind::ScaledObject,
+            (keda::API_VERSION, "ScaledJob") => Kind::ScaledJob,
+            (keda::API_VERSION, "TriggerAuthentication") => Kind::TriggerAuthentication,
+            (keda::API_VERSION, "ClusterTriggerAuthentication") => Kind::ClusterTriggerAuthentication,
             _ => return None,
         })
     }
@@ -45,6 +54,10 @@ impl Kind {
             Kind::Secret => "Secret",
             Kind::ConfigMap => "ConfigMap",
             Kind::Pods => "Pods",
+            Kind::ScaledObject => "ScaledObject",
+            Kind::ScaledJob => "ScaledJob",
+            Kind::TriggerAuthentication => "TriggerAuthentication",
+            Kind::ClusterTriggerAuthentication => "ClusterTriggerAuthentication",
         }
     }
 }
@@ -87,6 +100,9 @@ impl Object {
 
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.kind == Kind::ClusterTriggerAuthentication {
+            return write!(f, "{} {}", self.kind.word(), self.name);
+        }
         let whose = if self.kind == Kind::KnativeService { "Knative " } else { "" };
         write!(f, "{whose}{} {}/{}", self.kind.word(), self.namespace, self.name)
     }
@@ -193,11 +209,7 @@ fn pods(file: &str, document: Value, mut here: Findings, objects: &mut Vec<Objec
 
 fn ignore(file: &str, api_version: &str, object: &str, found: &mut Findings) {
     let mut here = Findings::about(file, object);
-    if api_version.starts_with("keda.sh/") || api_version.starts_with("http.keda.sh/") {
-        here.warn("", "ignored: this version serves no triggers of KEDA");
-    } else {
-        here.warn("", format!("ignored: {api_version} is not read"));
-    }
+    here.warn("", format!("ignored: {api_version} is not read"));
     found.absorb(here);
 }
 

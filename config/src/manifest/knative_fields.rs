@@ -3,7 +3,7 @@
 //! On one machine what is not known is nobody's business: a file is run as far as it can be. In a cluster a field that
 //! does nothing is a promise that is not kept.
 
-use super::node::Node;
+use crate::node::Node;
 use crate::problem::Findings;
 
 const ROOT: &[&str] = &["apiVersion", "kind", "metadata", "spec", "status"];

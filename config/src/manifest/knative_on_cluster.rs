@@ -5,10 +5,10 @@ use serde_json::Value;
 use super::container::App;
 use super::knative_fields;
 use super::knative_service::{PROBE_PERIOD, limits, settings};
-use super::node::Node;
 use super::workload::decided;
 use crate::annotations::{self, Annotations, Limits, Written, keys};
 use crate::duration::GoDuration;
+use crate::node::Node;
 use crate::problem::{Findings, Problems, Warning};
 use crate::{AutoscalerConfig, Defaults, Policy, Serving};
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::container;
 use super::document::Object;
-use super::node::Node;
 use super::workload::{self, Parts};
 use super::{Cluster, Draft};
 use crate::annotations::{self, Annotations, Holder, Limits, Written, keys};
+use crate::node::Node;
 use crate::problem::Findings;
 use crate::{Defaults, bounds};
 

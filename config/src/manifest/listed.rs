@@ -15,8 +15,8 @@ use std::net::SocketAddr;
 
 use super::Draft;
 use super::document::{Kind, Object};
-use super::node::Node;
 use crate::WorkloadId;
+use crate::node::Node;
 use crate::problem::Findings;
 
 /// The pods of one workload, as a file lists them.

@@ -1,6 +1,7 @@
 //! Ordinary manifests: what users write, as workloads that can be run.
 
 mod attach;
+mod authentications;
 mod container;
 mod data;
 mod document;
@@ -10,9 +11,9 @@ mod knative_fields;
 mod knative_on_cluster;
 mod knative_service;
 mod listed;
-mod node;
 mod on_cluster;
 mod probe;
+mod triggers;
 mod workload;
 
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ pub use expand::expand;
 pub use knative_on_cluster::{KnativeService, knative_service};
 pub use listed::{ListedPod, ListedPods};
 pub use on_cluster::on_cluster;
+pub use triggers::{DeclaredJob, DeclaredObject, Given};
 pub use workload::spoken_by;
 
 use crate::annotations::Annotations;
@@ -36,15 +38,18 @@ pub struct Manifests {
     pub workloads: Vec<Declared>,
     /// The pods that the files list, for a platform that does not start pods itself.
     pub pods: Vec<ListedPods>,
+    /// The ScaledObjects, in the order of the files.
+    pub scaled_objects: Vec<DeclaredObject>,
+    /// The ScaledJobs, in the order of the files.
+    pub scaled_jobs: Vec<DeclaredJob>,
     /// What was ignored or is odd; stops nothing.
     pub warnings: Vec<Warning>,
 }
 
 /// Reads all of `files`, each a name for messages and its text, as one set: what one file declares another may use.
 ///
-/// Read are Deployments, StatefulSets, Services, Knative Services, Secrets, ConfigMaps and lists of pods
-/// ([`ListedPods`]); the ConfigMaps
-/// `config-autoscaler` and `config-defaults`, in any namespace, are the defaults of every workload.
+/// Read are Deployments, StatefulSets, Services, Knative Services, Secrets, ConfigMaps, KEDA's objects and lists of pods
+/// ([`ListedPods`]); the ConfigMaps `config-autoscaler` and `config-defaults`, in any namespace, are the defaults of every workload.
 ///
 /// # Errors
 /// Every problem of every file.
@@ -56,13 +61,14 @@ pub fn read(files: &[(String, String)]) -> Result<Manifests, Problems> {
     attach::services(&objects, &mut drafts, &mut found);
     hosts::assign(&mut drafts, &mut found);
     let pods = listed::read(&objects, &drafts, &mut found);
+    let triggers = triggers::read(&objects, &drafts, &cluster, &mut found);
     let mut workloads = Vec::new();
     for draft in drafts {
         found.absorb(draft.findings);
         workloads.push(draft.declared);
     }
     let (workloads, warnings) = found.finish(workloads)?;
-    Ok(Manifests { workloads, pods, warnings })
+    Ok(Manifests { workloads, pods, scaled_objects: triggers.objects, scaled_jobs: triggers.jobs, warnings })
 }
 
 /// What every workload may use.

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::container::App;
-use super::node::Node;
 use super::workload::{PROBE_PERIOD, decided, refuse_half_labels, settings, termination_grace};
 use crate::annotations::{self, Limits};
+use crate::node::Node;
 use crate::problem::{Findings, Problems, Warning};
 use crate::{AutoscalerConfig, Defaults, ProbeKind, Workload, WorkloadId};
 

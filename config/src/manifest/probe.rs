@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::node::Node;
+use crate::node::Node;
 use crate::problem::Findings;
 use crate::{Probe, ProbeKind};
 

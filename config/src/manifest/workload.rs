@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::container::{self, App, Container};
 use super::document::{Kind, Object};
-use super::node::Node;
 use super::{Cluster, Declared, Draft, knative_service};
 use crate::annotations::{self, Annotations, Holder, Limits, Scaling, keys};
+use crate::node::Node;
 use crate::problem::Findings;
 use crate::{AutoscalerConfig, Defaults, Policy, Protocol, Serving, Workload};
 
@@ -21,7 +21,7 @@ pub(super) fn read(object: &Object, cluster: &Cluster) -> Option<Draft> {
     match object.kind {
         Kind::Deployment | Kind::StatefulSet => Some(plain(object, cluster)),
         Kind::KnativeService => Some(knative_service::read(object, cluster)),
-        Kind::Service | Kind::Secret | Kind::ConfigMap | Kind::Pods => None,
+        _ => None,
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use config::quantity;
+
 /// An amount of something, as it was written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Quantity {
@@ -37,12 +39,8 @@ impl FromStr for Quantity {
     type Err = NotAQuantity;
 
     fn from_str(text: &str) -> Result<Quantity, NotAQuantity> {
-        let end = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
-        let (number, suffix) = text.split_at(end);
-        // `f64` alone would also take "inf" and the like.
-        let number: f64 = number.parse().map_err(|_| NotAQuantity)?;
-        let value = number * factor(suffix).ok_or(NotAQuantity)?;
-        if value.is_finite() { Ok(Quantity { text: text.to_owned(), value }) } else { Err(NotAQuantity) }
+        let value = quantity::parse(text).filter(|_| !text.starts_with(['+', '-'])).ok_or(NotAQuantity)?;
+        Ok(Quantity { text: text.to_owned(), value })
     }
 }
 
@@ -50,20 +48,6 @@ impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
-}
-
-fn factor(suffix: &str) -> Option<f64> {
-    const DECIMAL: [&str; 10] = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
-    const BINARY: [&str; 6] = ["Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
-    let place = |all: &[&str]| all.iter().position(|known| *known == suffix).map(|place| place as i32);
-    if let Some(place) = place(&DECIMAL) {
-        return Some(1e3_f64.powi(place - 3));
-    }
-    if let Some(place) = place(&BINARY) {
-        return Some(1024_f64.powi(place + 1));
-    }
-    let exponent: i32 = suffix.strip_prefix(['e', 'E'])?.parse().ok()?;
-    Some(10_f64.powi(exponent))
 }
 
 #[cfg(test)]

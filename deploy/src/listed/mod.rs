@@ -65,7 +65,7 @@ impl ListedPlatform {
     ) -> Result<(Arc<ListedPlatform>, Vec<Warning>), NotListed> {
         let text = file::read(&path)?;
         let first = file::digest(&text);
-        let Manifests { workloads, pods, warnings } = file::parse(&path, text)?;
+        let Manifests { workloads, pods, warnings, .. } = file::parse(&path, text)?;
         let listing = Listing::new(workloads, pods);
         let wishes = Arc::new(Wishes::open(wishes, &listing)?);
         let listing = watch::Sender::new(Arc::new(listing));

@@ -3,6 +3,8 @@
 //! Objects of Kubernetes have far more fields than Rouse reads, and users want every problem at once: so documents are
 //! walked field by field, each read reports a wrong type with its path, and unknown fields are nobody's business.
 
+use std::ops::RangeInclusive;
+
 use serde_json::Value;
 
 use crate::annotations::Annotations;
@@ -10,7 +12,7 @@ use crate::problem::Findings;
 
 /// The value at a path, if there is one; `null` counts as none, as in Kubernetes.
 #[derive(Clone, Debug)]
-pub(super) struct Node<'a> {
+pub(crate) struct Node<'a> {
     value: Option<&'a Value>,
     path: String,
     /// Where a mapping was expected further up and something else is.
@@ -18,20 +20,20 @@ pub(super) struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    pub(super) fn root(value: &'a Value) -> Node<'a> {
+    pub(crate) fn root(value: &'a Value) -> Node<'a> {
         Node { value: Some(value), path: String::new(), broken: None }
     }
 
     /// `spec.template.spec.containers[0].command`
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
-    pub(super) fn exists(&self) -> bool {
+    pub(crate) fn exists(&self) -> bool {
         self.value.is_some()
     }
 
-    pub(super) fn at(&self, field: &str) -> Node<'a> {
+    pub(crate) fn at(&self, field: &str) -> Node<'a> {
         let path = if self.path.is_empty() { field.to_owned() } else { format!("{}.{field}", self.path) };
         let mut broken = self.broken.clone();
         let value = match self.value {
@@ -46,13 +48,13 @@ impl<'a> Node<'a> {
     }
 
     /// The names of a mapping's fields that have a value; none if there is no mapping.
-    pub(super) fn fields(&self, found: &mut Findings) -> Vec<&'a str> {
+    pub(crate) fn fields(&self, found: &mut Findings) -> Vec<&'a str> {
         let fields = self.read("a mapping", found, |value| value.as_object());
         fields.into_iter().flatten().filter(|(_, value)| !value.is_null()).map(|(name, _)| name.as_str()).collect()
     }
 
     /// The value as it is written, if it is neither a list nor a mapping.
-    pub(super) fn scalar(&self) -> Option<String> {
+    pub(crate) fn scalar(&self) -> Option<String> {
         match self.value? {
             Value::String(text) => Some(text.clone()),
             Value::Null | Value::Array(_) | Value::Object(_) => None,
@@ -61,7 +63,7 @@ impl<'a> Node<'a> {
     }
 
     /// The items of a list; none if there is no list.
-    pub(super) fn items(&self, found: &mut Findings) -> Vec<Node<'a>> {
+    pub(crate) fn items(&self, found: &mut Findings) -> Vec<Node<'a>> {
         let list = self.read("a list", found, |value| value.as_array());
         list.into_iter()
             .flatten()
@@ -74,21 +76,42 @@ impl<'a> Node<'a> {
             .collect()
     }
 
-    pub(super) fn text(&self, found: &mut Findings) -> Option<&'a str> {
+    pub(crate) fn text(&self, found: &mut Findings) -> Option<&'a str> {
         self.read("a string", found, |value| value.as_str())
     }
 
-    pub(super) fn switch(&self, found: &mut Findings) -> Option<bool> {
+    pub(crate) fn switch(&self, found: &mut Findings) -> Option<bool> {
         self.read("true or false", found, |value| value.as_bool())
     }
 
     /// A whole number that is not negative.
-    pub(super) fn number(&self, found: &mut Findings) -> Option<u32> {
+    pub(crate) fn number(&self, found: &mut Findings) -> Option<u32> {
         self.read("a whole number, 0 or more", found, |value| value.as_u64().and_then(|number| number.try_into().ok()))
     }
 
+    /// A whole number with a sign.
+    pub(crate) fn signed(&self, found: &mut Findings) -> Option<i32> {
+        self.read("a whole number", found, |value| value.as_i64().and_then(|number| number.try_into().ok()))
+    }
+
+    /// A whole number within `range`.
+    pub(crate) fn within(&self, range: RangeInclusive<u32>, found: &mut Findings) -> Option<u32> {
+        let expected = match (*range.start(), *range.end()) {
+            (start, end) if end == i32::MAX as u32 => format!("a whole number, {start} or more"),
+            (start, end) => format!("a whole number from {start} to {end}"),
+        };
+        self.read(&expected, found, |value| {
+            value.as_u64().and_then(|number| u32::try_from(number).ok()).filter(|number| range.contains(number))
+        })
+    }
+
+    /// The value itself.
+    pub(crate) fn value(&self) -> Option<&'a Value> {
+        self.value
+    }
+
     /// A port by its number; none if it is named.
-    pub(super) fn port(&self, found: &mut Findings) -> Option<u16> {
+    pub(crate) fn port(&self, found: &mut Findings) -> Option<u16> {
         let port = self.read("a port from 1 to 65535", found, |value| {
             value.as_u64().and_then(|number| u16::try_from(number).ok()).filter(|port| *port > 0)
         })?;
@@ -96,16 +119,16 @@ impl<'a> Node<'a> {
     }
 
     /// Whether a string is here (rather than a number, say).
-    pub(super) fn is_text(&self) -> bool {
+    pub(crate) fn is_text(&self) -> bool {
         self.value.is_some_and(Value::is_string)
     }
 
-    pub(super) fn texts(&self, found: &mut Findings) -> Vec<String> {
+    pub(crate) fn texts(&self, found: &mut Findings) -> Vec<String> {
         self.items(found).iter().filter_map(|item| item.text(found).map(str::to_owned)).collect()
     }
 
     /// A mapping of strings to strings, such as annotations.
-    pub(super) fn map(&self, found: &mut Findings) -> Annotations {
+    pub(crate) fn map(&self, found: &mut Findings) -> Annotations {
         let fields = self.read("a mapping", found, |value| value.as_object());
         let names = fields.into_iter().flat_map(|fields| fields.keys());
         names.filter_map(|name| Some((name.clone(), self.at(name).text(found)?.to_owned()))).collect()

@@ -1,0 +1,122 @@
+//! ScaledObjects and ScaledJobs, with the Secrets, ConfigMaps and variables of the same files that their triggers use.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::authentications::{self, Authentications};
+use super::container;
+use super::document::{Kind, Object};
+use super::expand::PORT;
+use super::workload::PROBE_PERIOD;
+use super::{Cluster, Draft, Template};
+use crate::WorkloadId;
+use crate::keda::{ScaledJob, ScaledObject, Secret, Trigger};
+use crate::problem::Findings;
+
+/// A ScaledObject as its manifests declare it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeclaredObject {
+    /// What it says.
+    pub object: ScaledObject,
+    /// What its triggers may use.
+    pub given: Given,
+    /// Where it is declared, for messages: its file and `ScaledObject default/worker`.
+    pub place: (String, String),
+}
+
+/// A ScaledJob as its manifests declare it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeclaredJob {
+    /// What it says.
+    pub job: ScaledJob,
+    /// How one of its pods is run.
+    pub template: Template,
+    /// What its triggers may use.
+    pub given: Given,
+    /// Where it is declared, for messages: its file and `ScaledJob default/worker`.
+    pub place: (String, String),
+}
+
+/// What the triggers of one object may use besides their own parameters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Given {
+    /// For each trigger, the parameters of its TriggerAuthentication.
+    pub auth: Vec<BTreeMap<String, Secret>>,
+    /// The variables of the scaled container; none if the files do not say what is scaled.
+    pub env: Option<BTreeMap<String, Secret>>,
+}
+
+/// What the manifests declare of triggers.
+#[derive(Default)]
+pub(super) struct Declared {
+    pub(super) objects: Vec<DeclaredObject>,
+    pub(super) jobs: Vec<DeclaredJob>,
+}
+
+/// The ScaledObjects among `objects`, each of a workload among `drafts`, and the ScaledJobs.
+pub(super) fn read(objects: &[Object], drafts: &[Draft], cluster: &Cluster, found: &mut Findings) -> Declared {
+    let authentications = authentications::read(objects, &cluster.data, found);
+    let mut declared = Declared::default();
+    let mut scaled: HashMap<WorkloadId, String> = HashMap::new();
+    for object in objects {
+        let mut here = object.findings();
+        let place = (object.file.clone(), object.to_string());
+        match object.kind {
+            Kind::ScaledObject => {
+                let read = ScaledObject::read(&object.root(), object.namespace.clone(), object.name.clone(), &mut here);
+                let env = variables_of(&read, drafts, &mut here);
+                if let Some(other) = scaled.insert(read.target.workload.clone(), object.to_string()) {
+                    let message = format!("{} is scaled by {other} too", read.target.workload);
+                    here.refuse("spec.scaleTargetRef.name", message);
+                }
+                let given = given(&authentications, object, &read.triggers, env, &mut here);
+                declared.objects.push(DeclaredObject { object: read, given, place });
+            }
+            Kind::ScaledJob => {
+                let job = ScaledJob::read(&object.root(), object.namespace.clone(), object.name.clone(), &mut here);
+                let pod = object.root().at("spec").at("jobTargetRef").at("template").at("spec");
+                let template = container::read(&pod, PROBE_PERIOD, object, cluster, &mut here).template;
+                let given = given(&authentications, object, &job.triggers, Some(variables(&template)), &mut here);
+                declared.jobs.push(DeclaredJob { job, template, given, place });
+            }
+            _ => continue,
+        }
+        found.absorb(here);
+    }
+    declared
+}
+
+/// The variables of what `object` scales.
+fn variables_of(object: &ScaledObject, drafts: &[Draft], found: &mut Findings) -> Option<BTreeMap<String, Secret>> {
+    let target = &object.target;
+    let draft = drafts.iter().find(|draft| draft.declared.workload.id == target.workload);
+    if let Some(draft) = draft {
+        return Some(variables(&draft.declared.template));
+    }
+    if !target.workload.name().is_empty() {
+        let whose = format!("{} {}/{}", target.workload.kind(), object.namespace, target.workload.name());
+        found.warn("spec.scaleTargetRef", format!("{whose} is in none of the files: nothing is scaled on one machine"));
+    }
+    None
+}
+
+/// The variables of a container, resolved; `PORT` is no pod's yet.
+fn variables(template: &Template) -> BTreeMap<String, Secret> {
+    let resolved = template.with_port(0).env;
+    resolved.into_iter().filter(|(name, _)| name != PORT).map(|(name, value)| (name, Secret::new(value))).collect()
+}
+
+/// What `triggers` of `object` may use.
+fn given(
+    authentications: &Authentications,
+    object: &Object,
+    triggers: &[Trigger],
+    env: Option<BTreeMap<String, Secret>>,
+    found: &mut Findings,
+) -> Given {
+    let auth = triggers.iter().enumerate().map(|(n, trigger)| {
+        let Some(named) = &trigger.authentication else { return BTreeMap::new() };
+        let path = format!("spec.triggers[{n}].authenticationRef.name");
+        authentications.parameters(named, &object.namespace, env.as_ref(), &path, found)
+    });
+    Given { auth: auth.collect(), env }
+}
