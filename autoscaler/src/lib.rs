@@ -13,6 +13,8 @@
 //!
 //! Beside them [`latency`] keeps how long requests took of late, for those who ask; nothing is decided by it.
 //!
+//! [`triggers`] scale on what is counted elsewhere than in requests.
+//!
 //! [`Engine`] holds all workloads and turns events into [`Action`]s by these steps. Each step is Knative's to the
 //! number, and says so where it is not: the departures of the default mode have names ([`config::Departure`]), leave
 //! reasons of that name ([`reasons`]), and can be switched off one by one.
@@ -30,6 +32,7 @@ pub mod reasons;
 pub mod scale;
 pub mod starts;
 pub mod to_zero;
+pub mod triggers;
 pub mod window;
 
 pub use engine::{Action, Engine, EngineSettings, Explanation, Reporters, StartAs, Status};

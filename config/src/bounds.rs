@@ -4,11 +4,13 @@
 //! [`crate::Policy`] and [`crate::Serving`]; these are what protects Rouse itself.
 
 mod cluster;
+mod sources;
 mod triggers;
 
 use std::time::Duration;
 
 pub use cluster::*;
+pub use sources::*;
 pub use triggers::*;
 
 /// Requests that one activator holds for one workload. Knative's nominal queue depth, here enforced: at 12 KiB each a

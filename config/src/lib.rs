@@ -46,4 +46,5 @@ pub use report::Report;
 pub use serving::{Probe, ProbeKind, Protocol, Serving};
 pub use time::Time;
 pub use upgrades::Upgrades;
+pub use value::did_you_mean;
 pub use workload::{Workload, WorkloadId};

@@ -91,7 +91,9 @@ impl Findings {
     /// `key` is worth a remark.
     pub fn warn(&mut self, key: &str, message: impl Into<String>) {
         let warning = Warning(self.describe(key, None, message.into()));
-        self.warnings.push(warning);
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
     }
 
     /// Takes over what was found elsewhere.
@@ -108,7 +110,7 @@ impl Findings {
         if self.problems.is_empty() { Ok((value, self.warnings)) } else { Err(Problems(self.problems)) }
     }
 
-    /// A field that is read twice is reported once.
+    /// A field that is read twice is reported once; so are warnings.
     fn push(&mut self, problem: Problem) {
         if !self.problems.contains(&problem) {
             self.problems.push(problem);

@@ -89,7 +89,7 @@ pub(crate) const POSITIVE: RangeInclusive<GoDuration> = GoDuration::from_nanos(1
 pub(crate) const NOT_NEGATIVE: RangeInclusive<GoDuration> = GoDuration::ZERO..=GoDuration::MAX;
 
 /// The word of `known` that `word` is most likely a misspelling of.
-pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))

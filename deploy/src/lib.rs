@@ -25,5 +25,6 @@ pub mod pod;
 pub mod process;
 pub mod run;
 pub mod sample;
+pub mod sources;
 pub mod spans;
 pub mod wakes;

@@ -1,0 +1,3 @@
+//! Scaling on what is counted elsewhere: KEDA's triggers.
+
+pub mod metadata;

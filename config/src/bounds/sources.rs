@@ -1,0 +1,48 @@
+//! What bounds the clients of what triggers read.
+
+use std::time::Duration;
+
+/// Clients, servers and shared answers that the pool of sources has at once: a few for each trigger of ten thousand
+/// workloads.
+pub const SOURCES: usize = 65_536;
+
+/// Reads at once of one server: enough for a thousand reads a second of one that answers in milliseconds, and few enough
+/// not to be its load.
+pub const SOURCE_READS: usize = 8;
+
+/// How long a server that failed is first left alone: a restart of a small one takes as long.
+pub const SOURCE_RETRY_FIRST: Duration = Duration::from_millis(250);
+
+/// How long a server that fails again and again is left alone at most: half of the default polling interval, so that one that
+/// is back is noticed by the next poll.
+pub const SOURCE_RETRY_SLOWEST: Duration = Duration::from_secs(15);
+
+/// Idle connections kept to one server: as many as reads at once.
+pub const SOURCE_IDLE: usize = SOURCE_READS;
+
+/// How long an idle connection to a server is kept: longer than three polls by default, and what Go's clients do.
+pub const SOURCE_IDLE_TIME: Duration = Duration::from_secs(90);
+
+/// Bytes of an answer that holds one number somewhere: a large application's metrics in Prometheus' text format.
+pub const SOURCE_ANSWER_BYTES: usize = 4 << 20;
+
+/// Bytes of an answer that *is* one number, with names and warnings around it. It is kept for who asks the same.
+pub const SOURCE_NUMBER_BYTES: usize = 64 << 10;
+
+/// Bytes of what a server says went wrong that are shown: a line for people, not a page.
+pub const SOURCE_TROUBLE_BYTES: usize = 300;
+
+/// Endpoints of one Service that are asked for a number: as many as there are in one EndpointSlice.
+pub const SOURCE_ENDPOINTS: usize = 100;
+
+/// Metrics that one external scaler may name: each is a call for every poll.
+pub const EXTERNAL_METRICS: usize = 16;
+
+/// First pause before the stream of an external scaler that broke is opened again: KEDA's.
+pub const PUSH_RETRY_FIRST: Duration = Duration::from_secs(2);
+
+/// Longest pause before the stream of an external scaler is opened again: KEDA's.
+pub const PUSH_RETRY_SLOWEST: Duration = Duration::from_secs(60);
+
+/// Bytes of one gRPC message of an external scaler, or to ours.
+pub const GRPC_MESSAGE_BYTES: usize = 1 << 20;

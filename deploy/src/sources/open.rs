@@ -1,0 +1,69 @@
+//! From a trigger to what reads it.
+
+use std::sync::Arc;
+
+use autoscaler::triggers::metadata::TriggerKind;
+use config::bounds;
+
+use super::{Pool, Source};
+
+/// The ScaledObject or ScaledJob whose trigger it is: an external scaler is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// Why there is nothing that reads a trigger.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// This binary has no client for it.
+    #[error("this rouse was built without {0} (a cargo feature)")]
+    NotBuilt(&'static str),
+    /// Nothing is read for it: pods use it.
+    #[error("cpu and memory are not read from a source")]
+    NoSource,
+    /// A parameter cannot be used, for a reason that only shows when it is.
+    #[error("{0}: {1}")]
+    Parameter(&'static str, String),
+    /// There are too many already.
+    #[error("there are {} clients of sources already", bounds::SOURCES)]
+    Full,
+}
+
+impl OpenError {
+    pub(super) fn parameter(name: &'static str, problem: impl Into<String>) -> OpenError {
+        OpenError::Parameter(name, problem.into())
+    }
+}
+
+/// What reads `trigger` of `object`. Nothing is connected yet, so that this says nothing about the server.
+///
+/// # Errors
+/// When the trigger is no source's, or not in this binary, or a parameter of it cannot be used, or there are too many.
+#[allow(unused_variables, unreachable_patterns, reason = "by the features that are on")]
+pub fn open(trigger: &TriggerKind, object: &Object, pool: &Arc<Pool>) -> Result<Box<dyn Source>, OpenError> {
+    match trigger {
+        TriggerKind::Resource(_) => Err(OpenError::NoSource),
+        other => Err(OpenError::NotBuilt(feature(other))),
+    }
+}
+
+/// The cargo feature that has the client of a trigger.
+fn feature(trigger: &TriggerKind) -> &'static str {
+    match trigger {
+        TriggerKind::Prometheus(_) => "source-prometheus",
+        TriggerKind::Redis(_) => "source-redis",
+        TriggerKind::Postgresql(_) => "source-postgresql",
+        TriggerKind::Rabbitmq(_) => "source-rabbitmq",
+        TriggerKind::Kafka(_) => "source-kafka",
+        TriggerKind::GcpStorage(_) => "source-gcp-storage",
+        TriggerKind::Elasticsearch(_) => "source-elasticsearch",
+        TriggerKind::Cron(_) => "source-cron",
+        TriggerKind::MetricsApi(_) => "source-metrics-api",
+        TriggerKind::External(_) => "source-external",
+        TriggerKind::Resource(_) => "",
+    }
+}

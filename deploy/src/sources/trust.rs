@@ -1,0 +1,162 @@
+//! TLS as a trigger's parameters describe it.
+
+use std::sync::Arc;
+
+use autoscaler::triggers::metadata::{ClientCertificate, Tls};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use super::{Key, OpenError};
+
+/// Stands for `tls` in keys.
+pub(super) fn key(tls: &Tls) -> Key {
+    let client = tls.client.as_ref();
+    Key::new([
+        tls.ca.as_ref().map_or("", |ca| ca.expose()),
+        client.map_or("", |client| client.cert.expose()),
+        client.map_or("", |client| client.key.expose()),
+        if tls.insecure { "insecure" } else { "" },
+    ])
+}
+
+/// How a client speaks TLS 1.2 or 1.3 by `tls`: whom it trusts (`ca`, else the system's authorities, else, by `unsafeSsl`,
+/// anyone) and what it shows.
+///
+/// # Errors
+/// A certificate or key cannot be used, or the system has no authorities.
+pub(super) fn client_config(tls: &Tls) -> Result<ClientConfig, OpenError> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| OpenError::parameter("tls", error.to_string()))?;
+    let builder = if tls.insecure {
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone::new(&provider)))
+    } else {
+        builder.with_root_certificates(roots(tls)?)
+    };
+    match &tls.client {
+        None => Ok(builder.with_no_client_auth()),
+        Some(shown) => {
+            let (chain, key) = chain_and_key(shown)?;
+            builder.with_client_auth_cert(chain, key).map_err(|error| OpenError::parameter("key", error.to_string()))
+        }
+    }
+}
+
+fn roots(tls: &Tls) -> Result<RootCertStore, OpenError> {
+    let mut roots = RootCertStore::empty();
+    let Some(ca) = &tls.ca else {
+        let found = rustls_native_certs::load_native_certs();
+        roots.add_parsable_certificates(found.certs);
+        if roots.is_empty() {
+            return Err(OpenError::parameter("ca", "is missing, and this system has no authorities of its own"));
+        }
+        return Ok(roots);
+    };
+    for certificate in certificates("ca", ca.expose())? {
+        roots.add(certificate).map_err(|error| OpenError::parameter("ca", error.to_string()))?;
+    }
+    Ok(roots)
+}
+
+fn chain_and_key(
+    shown: &ClientCertificate,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), OpenError> {
+    if shown.key_password.is_some() {
+        return Err(OpenError::parameter("keyPassword", "is not served: give the key without a password"));
+    }
+    let chain = certificates("cert", shown.cert.expose())?;
+    let key = PrivateKeyDer::from_pem_slice(shown.key.expose().as_bytes());
+    // What is wrong with a key is not told by showing it.
+    Ok((chain, key.map_err(|_| OpenError::parameter("key", "is no private key in PEM form"))?))
+}
+
+fn certificates(name: &'static str, pem: &str) -> Result<Vec<CertificateDer<'static>>, OpenError> {
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    let all = all.ok().filter(|all| !all.is_empty());
+    all.ok_or_else(|| OpenError::parameter(name, "is no certificate in PEM form"))
+}
+
+/// Trusts whoever answers, as `unsafeSsl` says; that the other side has the key of the certificate it shows is checked.
+#[derive(Debug)]
+struct Anyone(WebPkiSupportedAlgorithms);
+
+impl Anyone {
+    fn new(provider: &CryptoProvider) -> Anyone {
+        Anyone(provider.signature_verification_algorithms)
+    }
+}
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.0)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.0)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use config::keda::Secret;
+
+    use super::*;
+
+    fn shown(pem: &str) -> ClientCertificate {
+        ClientCertificate { cert: Secret::new(pem), key: Secret::new(pem), key_password: None }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named_and_not_shown() {
+        let problem = |tls: Tls| client_config(&tls).unwrap_err().to_string();
+        let ca = Some(Secret::new("hunter2"));
+        assert_eq!(problem(Tls { ca: ca.clone(), ..Tls::default() }), "ca: is no certificate in PEM form");
+        let client = Some(shown("hunter2"));
+        let insecure = true;
+        assert_eq!(problem(Tls { client, insecure, ca: None }), "cert: is no certificate in PEM form");
+        let certificate = rcgen::generate_simple_self_signed(["a".to_owned()]).unwrap();
+        let pem = certificate.cert.pem();
+        let client = Some(shown(&pem));
+        assert_eq!(problem(Tls { client, insecure, ca: None }), "key: is no private key in PEM form");
+        let mut locked = shown(&pem);
+        locked.key_password = Some(Secret::new("hunter2"));
+        let problem = problem(Tls { client: Some(locked), insecure, ca: None });
+        assert_eq!(problem, "keyPassword: is not served: give the key without a password");
+    }
+
+    #[test]
+    fn other_parameters_are_another_key() {
+        let with_ca = |ca: &str| key(&Tls { ca: Some(Secret::new(ca)), ..Tls::default() });
+        assert_ne!(with_ca("a"), with_ca("b"));
+        assert_ne!(key(&Tls::default()), key(&Tls { insecure: true, ..Tls::default() }));
+    }
+}
