@@ -11,6 +11,8 @@
 //! | bounds, and the route that follows | [`scale`] |
 //! | whether it serves, and the way to zero | [`activity`], [`to_zero`] |
 //!
+//! What scales on triggers instead (KEDA's objects) is in [`triggers`], with steps of its own.
+//!
 //! Beside them [`latency`] keeps how long requests took of late, for those who ask; nothing is decided by it.
 //!
 //! [`triggers`] scale on what is counted elsewhere than in requests.

@@ -3,12 +3,14 @@
 //! Nothing grows without one of these. What is a user's choice (container-concurrency, timeouts, scales) lives in
 //! [`crate::Policy`] and [`crate::Serving`]; these are what protects Rouse itself.
 
+mod arithmetic;
 mod cluster;
 mod sources;
 mod triggers;
 
 use std::time::Duration;
 
+pub use arithmetic::*;
 pub use cluster::*;
 pub use sources::*;
 pub use triggers::*;

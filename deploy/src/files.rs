@@ -7,9 +7,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use config::bounds;
-use config::manifest::{self, Manifests};
+use config::manifest::Manifests;
 use config::problem::{Problem, Problems};
 use tokio::time::sleep;
+
+use crate::triggers;
 
 /// What to say when the files are right and there is no workload in them.
 pub const NOTHING_TO_SERVE: &str = "the files declare no workload: nothing to serve";
@@ -19,7 +21,7 @@ pub const NOTHING_TO_SERVE: &str = "the files declare no workload: nothing to se
 /// # Errors
 /// Every problem of every file, one that cannot be read included.
 pub fn read(paths: &[PathBuf]) -> Result<Manifests, Problems> {
-    manifest::read(&load(paths)?)
+    triggers::read(&load(paths)?)
 }
 
 /// Names and texts of all files.
@@ -87,7 +89,7 @@ impl Watch {
     /// Every problem of every file, one that cannot be read included.
     pub fn begin(paths: Vec<PathBuf>) -> Result<(Manifests, Watch), Problems> {
         let files = load(&paths)?;
-        let manifests = manifest::read(&files)?;
+        let manifests = triggers::read(&files)?;
         let hasher = RandomState::new();
         let content = Some(hasher.hash_one(files));
         // How they looked before they were read nobody knows: the first look reads them again.
@@ -116,7 +118,7 @@ impl Watch {
             }
             self.content = content;
             let files = files?;
-            let reading = tokio::task::spawn_blocking(move || manifest::read(&files));
+            let reading = tokio::task::spawn_blocking(move || triggers::read(&files));
             return reading.await.expect("reading manifests does not panic and is not aborted");
         }
     }

@@ -27,4 +27,5 @@ pub mod run;
 pub mod sample;
 pub mod sources;
 pub mod spans;
+pub mod triggers;
 pub mod wakes;

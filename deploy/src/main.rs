@@ -316,11 +316,17 @@ fn check(paths: &[PathBuf]) -> ExitCode {
             for warning in &manifests.warnings {
                 println!("warning: {warning}");
             }
-            if manifests.workloads.is_empty() {
+            if manifests.workloads.is_empty() && manifests.scaled_jobs.is_empty() {
                 println!("warning: {}", files::NOTHING_TO_SERVE);
             }
             for declared in &manifests.workloads {
                 println!("{}: ok, at {}", declared.source, declared.workload.hosts.join(", "));
+            }
+            let objects = manifests.scaled_objects.iter().map(|declared| (&declared.place, &declared.object.triggers));
+            let jobs = manifests.scaled_jobs.iter().map(|declared| (&declared.place, &declared.job.triggers));
+            for ((file, object), triggers) in objects.chain(jobs) {
+                let kinds: Vec<&str> = triggers.iter().map(|trigger| trigger.kind.as_str()).collect();
+                println!("{file}: {object}: ok, on {}", kinds.join(", "));
             }
             ExitCode::SUCCESS
         }

@@ -123,6 +123,10 @@ fn warn(manifests: &Manifests) {
     for warning in &manifests.warnings {
         warn!("{warning}");
     }
+    let objects = manifests.scaled_objects.iter().map(|declared| &declared.place);
+    for (file, object) in objects.chain(manifests.scaled_jobs.iter().map(|declared| &declared.place)) {
+        warn!("{file}: {object}: is read and not served yet: its triggers ask for no pods");
+    }
     if manifests.workloads.is_empty() {
         warn!("{}", files::NOTHING_TO_SERVE);
     }

@@ -1,7 +1,9 @@
-//! Knative's numbers, recorded by running its code, against ours. `ROUSE_VECTORS_KNATIVE` names another file.
+//! The numbers of Knative and of KEDA, recorded by running their code, against ours. `ROUSE_VECTORS_KNATIVE` and
+//! `ROUSE_VECTORS_KEDA` name other files.
 
 mod closed_loop;
 mod decisions;
+mod keda;
 mod reconciler;
 mod windows;
 

@@ -17,6 +17,10 @@ pub const SOURCE_RETRY_FIRST: Duration = Duration::from_millis(250);
 /// is back is noticed by the next poll.
 pub const SOURCE_RETRY_SLOWEST: Duration = Duration::from_secs(15);
 
+/// How long a connection to a source's server may take to open, where its trigger's timeout is longer: one whose machine is
+/// gone does not answer at all.
+pub const SOURCE_CONNECT_TIME: Duration = Duration::from_secs(10);
+
 /// Idle connections kept to one server: as many as reads at once.
 pub const SOURCE_IDLE: usize = SOURCE_READS;
 

@@ -27,6 +27,9 @@ pub const BACKOFF_LIMIT: u32 = 6;
 /// `behavior.scaleDown.stabilizationWindowSeconds`: Kubernetes' HorizontalPodAutoscaler.
 pub const DOWN_STABILIZATION: Duration = Duration::from_secs(300);
 
+/// How often the number of pods may change between one and many: Kubernetes' HorizontalPodAutoscaler.
+pub const STEP_PERIOD: Duration = Duration::from_secs(15);
+
 /// `behavior.*.tolerance`: a load that is off its target by no more than this part changes nothing. Kubernetes'
 /// HorizontalPodAutoscaler.
 pub const TOLERANCE: f64 = 0.1;

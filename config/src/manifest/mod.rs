@@ -54,6 +54,18 @@ pub struct Manifests {
 /// # Errors
 /// Every problem of every file.
 pub fn read(files: &[(String, String)]) -> Result<Manifests, Problems> {
+    read_with(files, |_, _| Findings::default())
+}
+
+/// As [`read`], together with what `check` finds in the ScaledObjects and ScaledJobs: what their triggers' parameters mean
+/// is known elsewhere.
+///
+/// # Errors
+/// Every problem of every file.
+pub fn read_with(
+    files: &[(String, String)],
+    check: impl FnOnce(&[DeclaredObject], &[DeclaredJob]) -> Findings,
+) -> Result<Manifests, Problems> {
     let mut found = Findings::default();
     let objects = document::objects(files, &mut found);
     let cluster = Cluster::read(&objects, &mut found);
@@ -67,6 +79,7 @@ pub fn read(files: &[(String, String)]) -> Result<Manifests, Problems> {
         found.absorb(draft.findings);
         workloads.push(draft.declared);
     }
+    found.absorb(check(&triggers.objects, &triggers.jobs));
     let (workloads, warnings) = found.finish(workloads)?;
     Ok(Manifests { workloads, pods, scaled_objects: triggers.objects, scaled_jobs: triggers.jobs, warnings })
 }

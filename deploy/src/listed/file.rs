@@ -7,9 +7,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use config::bounds;
-use config::manifest::{self, Manifests};
+use config::manifest::Manifests;
 use config::problem::{Problem, Problems};
 use tokio::time::sleep;
+
+use crate::triggers;
 
 /// The text of the file, up to a little more than is accepted.
 pub(super) fn read(path: &Path) -> Result<String, Problems> {
@@ -28,7 +30,7 @@ pub(super) fn read(path: &Path) -> Result<String, Problems> {
 }
 
 pub(super) fn parse(path: &Path, text: String) -> Result<Manifests, Problems> {
-    manifest::read(&[(path.display().to_string(), text)])
+    triggers::read(&[(path.display().to_string(), text)])
 }
 
 /// Tells texts apart.

@@ -23,6 +23,19 @@ impl Key {
         key.copy_from_slice(context.finish().as_ref());
         Key(key)
     }
+
+    /// The key of what this one stands for and these `parts` as well.
+    #[must_use]
+    pub fn with<P: AsRef<[u8]>>(self, parts: impl IntoIterator<Item = P>) -> Key {
+        let parts = Key::new(parts);
+        Key::new([self.0, parts.0])
+    }
+}
+
+impl AsRef<[u8]> for Key {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl fmt::Debug for Key {
@@ -42,6 +55,10 @@ mod tests {
         for other in [&["ab"][..], &["a", "b", ""], &["b", "a"], &["ab", ""], &[]] {
             assert_ne!(Key::new(["a", "b"]), Key::new(other), "{other:?}");
         }
+        let key = Key::new(["a"]);
+        assert_eq!(key.with(["b"]), Key::new(["a"]).with(["b"]));
+        assert_ne!(key.with(["b"]), key.with(["c"]));
+        assert_ne!(key.with(["b"]), key);
         assert_eq!(format!("{:?}", Key::new(["hunter2"])), "Key(..)");
     }
 }

@@ -7,10 +7,24 @@
 //! What an answer means is [`autoscaler::triggers::measure`]'s business; here is how it is got. A read takes no longer than
 //! its trigger's timeout, whatever the server does, and may be dropped at any time. A feature each: `source-prometheus`, ...
 
+#[cfg(feature = "source-cron")]
+mod cron;
+#[cfg(feature = "source-elasticsearch")]
+mod elasticsearch;
+#[cfg(feature = "source-gcp-storage")]
+mod gcp_storage;
+#[cfg(feature = "http-sources")]
+mod http;
 mod key;
+#[cfg(feature = "source-metrics-api")]
+mod metrics_api;
 mod open;
 mod pause;
 mod pool;
+#[cfg(feature = "source-prometheus")]
+mod prometheus;
+#[cfg(feature = "source-rabbitmq")]
+mod rabbitmq;
 mod server;
 mod slot;
 mod trust;

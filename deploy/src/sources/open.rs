@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use autoscaler::triggers::metadata::TriggerKind;
+use autoscaler::triggers::metadata::{Protocol, TriggerKind};
 use config::bounds;
 
 use super::{Pool, Source};
@@ -43,12 +43,26 @@ impl OpenError {
 ///
 /// # Errors
 /// When the trigger is no source's, or not in this binary, or a parameter of it cannot be used, or there are too many.
-#[allow(unused_variables, unreachable_patterns, reason = "by the features that are on")]
+#[allow(unused_variables, unused_imports, unreachable_patterns, reason = "by the features that are on")]
 pub fn open(trigger: &TriggerKind, object: &Object, pool: &Arc<Pool>) -> Result<Box<dyn Source>, OpenError> {
-    match trigger {
-        TriggerKind::Resource(_) => Err(OpenError::NoSource),
-        other => Err(OpenError::NotBuilt(feature(other))),
-    }
+    Ok(match trigger {
+        #[cfg(feature = "source-prometheus")]
+        TriggerKind::Prometheus(it) => Box::new(super::prometheus::Prometheus::open(it, pool)?),
+        #[cfg(feature = "source-metrics-api")]
+        TriggerKind::MetricsApi(it) => Box::new(super::metrics_api::MetricsApi::open(it, pool)?),
+        #[cfg(feature = "source-rabbitmq")]
+        TriggerKind::Rabbitmq(it) if it.protocol == Protocol::Http => {
+            Box::new(super::rabbitmq::RabbitmqHttp::open(it, pool)?)
+        }
+        #[cfg(feature = "source-elasticsearch")]
+        TriggerKind::Elasticsearch(it) => Box::new(super::elasticsearch::Elasticsearch::open(it, pool)?),
+        #[cfg(feature = "source-gcp-storage")]
+        TriggerKind::GcpStorage(it) => Box::new(super::gcp_storage::GcpStorage::open(it, pool)?),
+        #[cfg(feature = "source-cron")]
+        TriggerKind::Cron(it) => Box::new(super::cron::Cron::open(it)?),
+        TriggerKind::Resource(_) => return Err(OpenError::NoSource),
+        other => return Err(OpenError::NotBuilt(feature(other))),
+    })
 }
 
 /// The cargo feature that has the client of a trigger.

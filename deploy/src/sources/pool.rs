@@ -2,7 +2,6 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
@@ -57,7 +56,8 @@ impl Pool {
         &self.settings
     }
 
-    /// The value of `key`: that which another source has, else a new one. `make` must not connect: whoever reads does.
+    /// The value of `key`: that which another source has, else a new one. `make` must not connect: whoever reads does. It may
+    /// be called in vain, when two do it at once.
     ///
     /// # Errors
     /// `make` fails, or there are [`bounds::SOURCES`] already.
@@ -66,27 +66,24 @@ impl Pool {
         key: Key,
         make: impl FnOnce() -> Result<T, OpenError>,
     ) -> Result<Arc<T>, OpenError> {
+        let at = (TypeId::of::<T>(), key);
+        if let Some(known) = self.kept.lock().get(&at).and_then(alive) {
+            return Ok(known);
+        }
+        // Without the lock, for what is made may itself be made of what is shared.
+        let made = Arc::new(make()?);
         let mut kept = self.kept.lock();
+        if let Some(known) = kept.get(&at).and_then(alive) {
+            return Ok(known);
+        }
         if kept.len() >= bounds::SOURCES {
             kept.retain(|_, value| value.strong_count() > 0);
         }
-        let full = kept.len() >= bounds::SOURCES;
-        match kept.entry((TypeId::of::<T>(), key)) {
-            Entry::Occupied(mut entry) => match entry.get().upgrade().and_then(|value| value.downcast().ok()) {
-                Some(value) => Ok(value),
-                None => {
-                    let value = Arc::new(make()?);
-                    entry.insert(weak(&value));
-                    Ok(value)
-                }
-            },
-            Entry::Vacant(_) if full => Err(OpenError::Full),
-            Entry::Vacant(entry) => {
-                let value = Arc::new(make()?);
-                entry.insert(weak(&value));
-                Ok(value)
-            }
+        if kept.len() >= bounds::SOURCES {
+            return Err(OpenError::Full);
         }
+        kept.insert(at, weak(&made));
+        Ok(made)
     }
 
     /// The server at `address`, which is shown to people, whoever asks it for whatever.
@@ -104,6 +101,10 @@ impl Pool {
     pub fn slot<T: Clone + Send + Sync + 'static>(&self, key: Key) -> Result<Arc<Slot<T>>, OpenError> {
         self.share(key, || Ok(Slot::new()))
     }
+}
+
+fn alive<T: Send + Sync + 'static>(value: &Weak<dyn Any + Send + Sync>) -> Option<Arc<T>> {
+    value.upgrade()?.downcast().ok()
 }
 
 fn weak<T: Send + Sync + 'static>(value: &Arc<T>) -> Weak<dyn Any + Send + Sync> {
@@ -154,6 +155,13 @@ mod tests {
         assert!(matches!(refused, Err(OpenError::Full)));
         drop(kept);
         pool.share(key(bounds::SOURCES), || Ok(0usize)).unwrap();
+    }
+
+    #[test]
+    fn what_is_shared_may_be_made_of_what_is_shared() {
+        let pool = Pool::new(PoolSettings::default());
+        let made = pool.share(Key::new(["a"]), || Ok(pool.server("b")?.name().len())).unwrap();
+        assert_eq!(*made, 1);
     }
 
     #[test]

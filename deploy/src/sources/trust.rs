@@ -46,6 +46,14 @@ pub(super) fn client_config(tls: &Tls) -> Result<ClientConfig, OpenError> {
     }
 }
 
+/// For a client that speaks no TLS, and trusts nobody if it does.
+pub(super) fn nobody() -> ClientConfig {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions();
+    let builder = builder.unwrap_or_else(|_| unreachable!("ring has what TLS 1.2 and 1.3 need"));
+    builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth()
+}
+
 fn roots(tls: &Tls) -> Result<RootCertStore, OpenError> {
     let mut roots = RootCertStore::empty();
     let Some(ca) = &tls.ca else {

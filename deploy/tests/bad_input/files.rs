@@ -129,3 +129,24 @@ fn files_without_a_workload_are_right_but_serve_nothing() {
     );
     accepted("", "warning: the files declare no workload: nothing to serve\n");
 }
+
+/// A ScaledObject of the Deployment `hello`, with one parameter of its trigger.
+fn scaled(parameter: &str) -> String {
+    deployment("hello", &[])
+        + "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: { name: hello }\nspec:\n  scaleTargetRef: { name: \
+           hello }\n  triggers: [{ type: redis, metadata: { address: \"redis:6379\", listName: jobs, "
+        + parameter
+        + " } }]\n"
+}
+
+#[test]
+fn a_scaled_object_is_checked_with_the_parameters_of_its_triggers() {
+    accepted(
+        &scaled("listLength: \"5\""),
+        &format!("{HELLO_IS_OK}app.yaml: ScaledObject default/hello: ok, on redis\n"),
+    );
+    refused(
+        &scaled("listLength: five"),
+        "app.yaml: ScaledObject default/hello: spec.triggers[0].metadata.listLength: \"five\" is not a whole number\n",
+    );
+}

@@ -1,6 +1,7 @@
 //! `cron`
 
 use super::parameters::{Parameters, at_least, plain};
+use crate::triggers::measure::cron::{Schedule, zone};
 
 /// So many pods between two times that come again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +18,9 @@ pub struct Cron {
 
 impl Cron {
     pub(super) fn read(parameters: &mut Parameters<'_>) -> Option<Cron> {
-        let timezone = parameters.needed_text(plain("timezone"));
-        let [start, end] = ["start", "end"].map(|name| parameters.needed(plain(name), five_fields));
+        let known = |text: &str| zone(text).map(|_| text.to_owned()).map_err(|problem| problem.to_string());
+        let timezone = parameters.needed(plain("timezone"), known);
+        let [start, end] = ["start", "end"].map(|name| parameters.needed(plain(name), schedule));
         if start.is_some() && start == end {
             parameters.refuse("end", "is the same time as start");
         }
@@ -31,9 +33,6 @@ impl Cron {
     }
 }
 
-fn five_fields(text: &str) -> Result<String, String> {
-    match text.split_whitespace().count() {
-        5 => Ok(text.to_owned()),
-        fields => Err(format!("has {fields} fields, not five: minute, hour, day of the month, month, day of the week")),
-    }
+fn schedule(text: &str) -> Result<String, String> {
+    text.parse::<Schedule>().map(|_| text.to_owned()).map_err(|problem| problem.to_string())
 }

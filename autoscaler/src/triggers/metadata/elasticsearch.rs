@@ -7,6 +7,7 @@ use config::keda::Secret;
 
 use super::parameters::{Name, Parameters, anywhere, hidden, plain, positive};
 use super::{Endpoint, Nulls, http, text};
+use crate::triggers::measure::location::Location;
 
 /// A search of Elasticsearch.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,7 +70,9 @@ impl Elasticsearch {
         let server = ElasticsearchServer::read(parameters);
         let indexes = parameters.needed(anywhere("index"), |text| Ok(text::list(text, ';')));
         let search = Search::read(parameters);
-        let value_location = parameters.needed_text(anywhere("valueLocation"));
+        let known =
+            |text: &str| text.parse::<Location>().map(|_| text.to_owned()).map_err(|problem| problem.to_string());
+        let value_location = parameters.needed(anywhere("valueLocation"), known);
         let target = parameters.needed(anywhere("targetValue").instead(&["threshold"]), positive);
         Some(Elasticsearch {
             activation: parameters.float(anywhere("activationTargetValue")).unwrap_or(0.0),

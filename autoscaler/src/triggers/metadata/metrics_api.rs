@@ -2,6 +2,7 @@
 
 use super::parameters::{Parameters, anywhere, plain, positive};
 use super::{Endpoint, Http};
+use crate::triggers::measure::metrics_api::Place;
 
 /// A number that an API says.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +65,10 @@ const AGGREGATIONS: [(&str, Aggregation); 4] = [
 impl MetricsApi {
     pub(super) fn read(parameters: &mut Parameters<'_>) -> Option<MetricsApi> {
         let url = parameters.needed_unseen(anywhere("url"), |text| Endpoint::read(text, &["http", "https"]));
-        let value_location = parameters.needed_text(plain("valueLocation"));
+        let format = parameters.choice(plain("format"), &FORMATS).unwrap_or_default();
+        let known =
+            |text: &str| Place::new(format, text).map(|_| text.to_owned()).map_err(|problem| problem.to_string());
+        let value_location = parameters.needed(plain("valueLocation"), known);
         let target = parameters.needed(plain("targetValue"), positive);
         let aggregation = parameters.choice(plain("aggregationType"), &AGGREGATIONS);
         let aggregated = parameters.switch(plain("aggregateFromKubeServiceEndpoints"));
@@ -72,7 +76,7 @@ impl MetricsApi {
             parameters.warn("aggregationType", "has no effect without aggregateFromKubeServiceEndpoints: \"true\"");
         }
         Some(MetricsApi {
-            format: parameters.choice(plain("format"), &FORMATS).unwrap_or_default(),
+            format,
             activation: parameters.float(plain("activationTargetValue")).unwrap_or(0.0),
             endpoints: aggregated.then(|| aggregation.unwrap_or_default()),
             http: Http::read(

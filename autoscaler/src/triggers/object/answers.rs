@@ -1,0 +1,149 @@
+//! What readings come to: proposals, activity, trouble.
+
+use super::reasons::{Trail, Why};
+use super::rules::{Composite, Rules};
+use crate::triggers::fallback::{StandIn, metric, stand_in};
+use crate::triggers::hpa::{Pods, Target, propose};
+use crate::triggers::modifiers::EvaluateError;
+use crate::triggers::phase::Trouble;
+use crate::triggers::{Milli, Reading};
+
+/// What all triggers say together.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Answers {
+    /// How many pods each asks for; none where that is not known.
+    pub(super) proposals: Vec<Option<u32>>,
+    /// Whether any is active.
+    pub(super) active: bool,
+    /// The worst that is wrong.
+    pub(super) trouble: Trouble,
+    /// Whether a fallback stands in for one.
+    pub(super) fell_back: bool,
+}
+
+/// What one trigger says.
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    /// A number, in the trigger's unit.
+    Value(f64, bool),
+    /// A fallback of so many pods.
+    Fallback(u32),
+    /// Nothing, which the formula may replace.
+    Nil,
+    /// Nothing is known.
+    Unknown(Trouble),
+}
+
+impl Answers {
+    fn unknown(&mut self, trouble: Trouble) {
+        self.proposals.push(None);
+        self.trouble = self.trouble.max(trouble);
+    }
+
+    fn proposed(&mut self, pods: u32, active: bool) {
+        self.proposals.push(Some(pods));
+        self.active |= active;
+    }
+}
+
+/// What `readings` come to, while `failures` in a row are known of each trigger.
+pub(super) fn answers(rules: &Rules, readings: &[Reading], failures: &[u32], pods: Pods, trail: &mut Trail) -> Answers {
+    let given = rules.triggers.iter().zip(failures).enumerate().map(|(index, (trigger, failures))| {
+        let reading = readings.get(index).unwrap_or(&Reading::NoData);
+        let answer = answer(rules, reading, *failures, pods);
+        match reading {
+            Reading::Failed(what) => trail.push(pods.asked, Why::Failed { trigger: &trigger.name, what }),
+            Reading::NoData => trail.push(pods.asked, Why::NoData { trigger: &trigger.name }),
+            Reading::Value { .. } => {}
+        }
+        answer
+    });
+    let given: Vec<Answer> = given.collect();
+    match &rules.composite {
+        Some(composite) => of_formula(rules, composite, &given, pods, trail),
+        None => of_triggers(rules, &given, pods, trail),
+    }
+}
+
+fn answer(rules: &Rules, reading: &Reading, failures: u32, pods: Pods) -> Answer {
+    if let Reading::Value { metric, active } = *reading {
+        return Answer::Value(metric, active);
+    }
+    let stand_in = rules.fallback.map_or(StandIn::None, |fallback| stand_in(&fallback, failures, pods.asked));
+    match stand_in {
+        StandIn::Replicas(replicas) => Answer::Fallback(replicas),
+        StandIn::Nil => Answer::Nil,
+        StandIn::None => Answer::Unknown(match reading {
+            Reading::Failed(_) if rules.fallback.is_some() => Trouble::Covered,
+            Reading::Failed(_) => Trouble::Failing,
+            Reading::NoData | Reading::Value { .. } => Trouble::NoData,
+        }),
+    }
+}
+
+fn of_triggers(rules: &Rules, given: &[Answer], pods: Pods, trail: &mut Trail) -> Answers {
+    let mut all = Answers::default();
+    for (trigger, answer) in rules.triggers.iter().zip(given) {
+        match *answer {
+            Answer::Value(value, active) => {
+                let proposed = propose(Milli::rounded(value), trigger.target, pods, rules.tolerance());
+                trail.push(proposed, Why::Trigger { name: &trigger.name, value, target: trigger.target });
+                all.proposed(proposed, active);
+            }
+            Answer::Fallback(replicas) => fall_back(&mut all, rules, replicas, trigger.target, pods, trail),
+            // Without a formula there is nothing that could replace it.
+            Answer::Nil => all.unknown(Trouble::Covered),
+            Answer::Unknown(trouble) => all.unknown(trouble),
+        }
+    }
+    all
+}
+
+fn of_formula(rules: &Rules, composite: &Composite, given: &[Answer], pods: Pods, trail: &mut Trail) -> Answers {
+    let mut all = Answers::default();
+    let fallback = given.iter().find_map(|answer| if let Answer::Fallback(pods) = answer { Some(*pods) } else { None });
+    if let Some(replicas) = fallback {
+        fall_back(&mut all, rules, replicas, composite.target, pods, trail);
+        return all;
+    }
+    let troubles =
+        given.iter().filter_map(|answer| if let Answer::Unknown(trouble) = answer { Some(*trouble) } else { None });
+    if let Some(worst) = troubles.max() {
+        all.unknown(worst);
+        return all;
+    }
+    let values: Vec<_> =
+        given.iter().map(|answer| if let Answer::Value(value, _) = answer { Some(*value) } else { None }).collect();
+    match (composite.formula.evaluate(&values), rules.fallback) {
+        (Ok(Some(value)), _) => {
+            let proposed = propose(Milli::truncated(value), composite.target, pods, rules.tolerance());
+            trail.push(proposed, Why::Formula { value, target: composite.target });
+            all.proposed(proposed, value > composite.activation);
+        }
+        (Ok(None), Some(fallback)) => fall_back(&mut all, rules, fallback.replicas, composite.target, pods, trail),
+        (Ok(None), None) => all.unknown(Trouble::Failing),
+        (Err(EvaluateError::NotFinite), _) => {
+            trail.push(pods.asked, Why::NoData { trigger: "formula" });
+            all.unknown(Trouble::NoData);
+        }
+        (Err(problem), _) => {
+            trail.push(pods.asked, Why::Failed { trigger: "formula", what: &problem.to_string() });
+            all.unknown(Trouble::Failing);
+        }
+    }
+    all
+}
+
+/// A fallback asks for `replicas`, by a metric as a trigger would.
+fn fall_back(all: &mut Answers, rules: &Rules, replicas: u32, target: Target, pods: Pods, trail: &mut Trail) {
+    all.fell_back = true;
+    let Some(usage) = metric(replicas, target, pods.ready) else {
+        // A total cannot be divided among no pods; but they may be called for.
+        all.unknown(Trouble::Covered);
+        all.active |= replicas > 0;
+        return;
+    };
+    let proposed = propose(usage, target, pods, rules.tolerance());
+    trail.push(proposed, Why::Fallback { replicas });
+    all.proposed(proposed, replicas > 0);
+}

@@ -1,0 +1,12 @@
+//! Scaling on triggers, as stories in virtual time.
+
+mod fallback;
+mod formula;
+mod no_data_lowers_nothing;
+mod paused;
+mod policies_to_zero;
+mod properties;
+mod requests_and_triggers;
+mod schedule;
+mod tutorial;
+mod world;

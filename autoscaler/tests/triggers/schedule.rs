@@ -1,0 +1,42 @@
+//! When an object is looked at.
+
+use serde_json::json;
+
+use crate::world::{World, at, value};
+
+#[test]
+fn asleep_it_is_polled_and_awake_it_is_read_for_each_step() {
+    let mut world = World::new(&json!({ "pollingInterval": 30 }), 0);
+    let mut seen = Vec::new();
+    world.run(91.0, |second| {
+        seen.push(second);
+        vec![value(if second < 60.0 { 0.0 } else { 5.0 })]
+    });
+    assert_eq!(seen, [0.0, 30.0, 60.0, 75.0, 90.0]);
+}
+
+#[test]
+fn a_late_round_does_not_shift_the_others() {
+    let mut world = World::new(&json!({ "pollingInterval": 30 }), 0);
+    let verdict = world.object.round(&[value(0.0)], &world.seen, at(31.7));
+    assert_eq!(verdict.next, at(60.0));
+}
+
+#[test]
+fn a_push_wakes_at_once() {
+    let mut world = World::new(&json!({ "pollingInterval": 30, "minReplicaCount": 0 }), 0);
+    world.run(40.0, |_| vec![value(0.0)]);
+    world.push();
+    assert_eq!(world.trace, [(40.0, 1)]);
+    assert_eq!(world.reasons(), ["pushed", "activation"]);
+    assert_eq!(world.object.next(), at(55.0));
+    world.push();
+    assert_eq!(world.pods(), 1);
+}
+
+#[test]
+fn the_end_of_a_cooldown_is_not_waited_out_to_the_next_poll() {
+    let mut world = World::new(&json!({ "pollingInterval": 600, "cooldownPeriod": 100 }), 1);
+    world.run(101.0, |_| vec![value(0.0)]);
+    assert_eq!(world.trace, [(100.0, 0)]);
+}

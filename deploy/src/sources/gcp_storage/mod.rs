@@ -1,0 +1,134 @@
+//! `gcp-storage`: how many objects a bucket has, page by page.
+
+mod account;
+mod token;
+
+use std::sync::Arc;
+
+use autoscaler::triggers::Reading;
+use autoscaler::triggers::measure::gcp_storage::Count;
+use autoscaler::triggers::metadata::{self, GcpCredentials, Tls};
+use config::bounds;
+use config::defaults::triggers::SOURCE_TIMEOUT;
+use config::keda::Secret;
+use futures_core::future::BoxFuture;
+use http::{HeaderMap, HeaderValue, header};
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use self::token::Tokens;
+use super::http::{Address, Asker, Credentials, Question, escaped};
+use super::{Answer, Key, Look, OpenError, Pool, Slot, Source};
+
+/// Objects that are asked for at once: as many as Google gives.
+const PAGE: u64 = 1_000;
+
+#[derive(Debug)]
+pub(super) struct GcpStorage {
+    trigger: metadata::GcpStorage,
+    asker: Asker,
+    tokens: Arc<Tokens>,
+    key: Key,
+    slot: Arc<Slot<Count>>,
+}
+
+/// A page of `storage.objects.list`.
+#[derive(Deserialize)]
+struct Listed {
+    #[serde(default)]
+    items: Vec<Object>,
+    #[serde(default, rename = "nextPageToken")]
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Object {
+    /// In bytes; a number in text.
+    #[serde(default)]
+    size: String,
+}
+
+impl GcpStorage {
+    pub(super) fn open(trigger: &metadata::GcpStorage, pool: &Arc<Pool>) -> Result<GcpStorage, OpenError> {
+        let (address, _) = Address::read(&pool.settings().google_storage)
+            .map_err(|why| OpenError::parameter("the address of Google Cloud Storage", why))?;
+        let asker = Asker::at(address, &Tls::default(), Credentials::default(), SOURCE_TIMEOUT, pool)?;
+        let json = match &trigger.credentials {
+            GcpCredentials::Json(json) => json.clone(),
+            GcpCredentials::File(path) => {
+                let json = std::fs::read_to_string(path);
+                let name = "credentialsFromEnvFile";
+                Secret::new(json.map_err(|error| OpenError::parameter(name, format!("cannot read {path:?}: {error}")))?)
+            }
+        };
+        let account = Key::new(["service account", json.expose()]);
+        let tokens = pool.share(account, || Tokens::of(&json, pool))?;
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let what = [trigger.bucket.clone(), text(&trigger.prefix), text(&trigger.delimiter), trigger.most.to_string()];
+        let key = asker.key().with([account]).with(what);
+        let slot = pool.slot(key)?;
+        Ok(GcpStorage { trigger: trigger.clone(), asker, tokens, key, slot })
+    }
+
+    /// Counts until there is no further page, or enough.
+    async fn count(&self, at: i64, deadline: Instant) -> Result<Count, String> {
+        let mut count = Count::up_to(self.trigger.most);
+        let mut next = None;
+        loop {
+            let token = self.tokens.token(at, deadline).await?;
+            let page = self.asker.ask(self.question(next.as_deref(), &token)?, deadline).await?;
+            match page.status {
+                200 => {}
+                // A bucket that is not there holds nothing: KEDA's.
+                404 => return Ok(count),
+                401 => {
+                    self.tokens.forget(&token);
+                    return Err(refused(page.status));
+                }
+                status => return Err(refused(status)),
+            }
+            let listed: Listed = serde_json::from_slice(&page.body)
+                .map_err(|error| format!("Google Cloud Storage's answer is not readable: {error}"))?;
+            let more = count.page(listed.items.iter().filter_map(|object| object.size.parse().ok()));
+            match listed.next.filter(|next| more && !next.is_empty()) {
+                Some(token) => next = Some(token),
+                None => return Ok(count),
+            }
+        }
+    }
+
+    fn question(&self, next: Option<&str>, token: &Secret) -> Result<Question, String> {
+        let metadata::GcpStorage { bucket, prefix, delimiter, most, .. } = &self.trigger;
+        let page = PAGE.min(*most);
+        let mut path =
+            format!("/storage/v1/b/{}/o?fields=nextPageToken,items(size)&maxResults={page}", escaped(bucket));
+        let more = [("prefix", prefix.as_deref()), ("delimiter", delimiter.as_deref()), ("pageToken", next)];
+        for (name, value) in more.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+            path.push_str(&format!("&{name}={}", escaped(value)));
+        }
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose()))
+            .map_err(|_| "the token that Google gave cannot be used".to_owned())?;
+        bearer.set_sensitive(true);
+        let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
+        Ok(Question { path, headers, most: bounds::SOURCE_ANSWER_BYTES, ..Question::default() })
+    }
+}
+
+fn refused(status: u16) -> String {
+    let advice = if matches!(status, 401 | 403) { ": the service account may not list this bucket" } else { "" };
+    format!("Google Cloud Storage answered {status}{advice}")
+}
+
+impl Source for GcpStorage {
+    fn read(&self, look: Look) -> BoxFuture<'_, Answer> {
+        Box::pin(async move {
+            let deadline = self.asker.deadline();
+            let count = self.slot.read(look, deadline, self.count(look.at, deadline)).await;
+            count.map_or_else(Reading::Failed, |count| count.reading(self.trigger.activation as f64)).into()
+        })
+    }
+
+    fn key(&self) -> &Key {
+        &self.key
+    }
+}

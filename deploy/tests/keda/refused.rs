@@ -1,0 +1,105 @@
+//! What is wrong in the triggers of manifests: the whole lines.
+
+use super::check;
+
+/// A Deployment and a ScaledObject of it with these triggers.
+fn scaled(triggers: &str) -> String {
+    format!(
+        "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{ name: worker }}
+spec: {{ template: {{ spec: {{ containers: [{{ command: [work], env: [{{ name: LENGTH, value: hunter2 }}] }}] }} }} }}
+---
+apiVersion: v1
+kind: Secret
+metadata: {{ name: redis }}
+stringData: {{ tls: hunter2 }}
+---
+apiVersion: keda.sh/v1alpha1
+kind: TriggerAuthentication
+metadata: {{ name: redis }}
+spec: {{ secretTargetRef: [{{ parameter: tls, name: redis, key: tls }}] }}
+---
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: {{ name: worker }}
+spec: {{ scaleTargetRef: {{ name: worker }}, triggers: [{triggers}] }}
+"
+    )
+}
+
+#[test]
+fn a_trigger_is_refused_with_its_file_object_and_parameter() {
+    for (triggers, expected) in [
+        (
+            "{ type: mysql }",
+            &["spec.triggers[0].type: \"mysql\" is not served: it must be one of prometheus, redis, redis-cluster, \
+               redis-sentinel, redis-streams, redis-cluster-streams, redis-sentinel-streams, postgresql, rabbitmq, kafka, \
+               gcp-storage, elasticsearch, cron, metrics-api, external, external-push, cpu, memory"][..],
+        ),
+        (
+            "{ type: redis, metadata: { address: 'redis:6379', listLenght: '5' } }, { type: cron }",
+            &[
+                "spec.triggers[0].metadata.listName: is missing",
+                "spec.triggers[1].metadata.timezone: is missing",
+                "spec.triggers[1].metadata.start: is missing",
+                "spec.triggers[1].metadata.end: is missing",
+                "spec.triggers[1].metadata.desiredReplicas: is missing",
+            ],
+        ),
+        (
+            "{ type: redis, metadata: { address: redis, listName: l, password: hunter2 } }",
+            &[
+                "spec.triggers[0].metadata.address: \"redis\" is not an address: write host:port",
+                "spec.triggers[0].metadata.password: is a secret: put it into a TriggerAuthentication, or use \
+                 passwordFromEnv",
+            ],
+        ),
+        (
+            "{ type: redis, metadata: { address: 'r:1', listName: l }, authenticationRef: { name: redis } }",
+            &["spec.triggers[0].authenticationRef: tls: is not allowed: it must be one of enable, disable"],
+        ),
+        (
+            "{ type: rabbitmq, metadata: { hostFromEnv: LENGTH, queueName: q } }",
+            &[
+                "spec.triggers[0].metadata.hostFromEnv: is not a URL: it must begin with amqp:// or amqps:// or http:// \
+               or https://",
+            ],
+        ),
+        (
+            "{ type: rabbitmq, metadata: { hostFromEnv: HOST, queueName: q } }",
+            &["spec.triggers[0].metadata.hostFromEnv: \"HOST\" is no variable of the container"],
+        ),
+    ] {
+        let expected: Vec<String> =
+            expected.iter().map(|line| format!("ScaledObject default/worker: {line}")).collect();
+        let lines = check(&scaled(triggers)).expect_err(triggers);
+        assert_eq!(lines, expected);
+        assert!(!lines.concat().contains("hunter2"));
+    }
+}
+
+#[test]
+fn problems_of_objects_and_of_their_triggers_come_together() {
+    let text = scaled("{ type: external }").replace("scaleTargetRef", "maxReplicaCount: 0, scaleTargetRef");
+    assert_eq!(
+        check(&text).expect_err("two problems"),
+        [
+            "ScaledObject default/worker: spec.maxReplicaCount: 0 is not a whole number, 1 or more",
+            "ScaledObject default/worker: spec.triggers[0].metadata.scalerAddress: is missing",
+        ]
+    );
+}
+
+#[test]
+fn a_trigger_with_variables_of_what_is_elsewhere_is_left_for_there() {
+    let text = scaled("{ type: rabbitmq, metadata: { hostFromEnv: HOST, queueName: q } }")
+        .replace("scaleTargetRef: { name: worker }", "scaleTargetRef: { name: elsewhere }");
+    let (_, warnings) = check(&text).expect("nothing is wrong here");
+    assert_eq!(
+        warnings,
+        ["ScaledObject default/worker: spec.scaleTargetRef: Deployment default/elsewhere is in none of the files: \
+          nothing is scaled on one machine"]
+    );
+}
