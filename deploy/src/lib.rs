@@ -7,6 +7,8 @@ pub mod autoscale;
 pub mod calls;
 pub mod drive;
 pub mod exposition;
+#[cfg(feature = "grpc")]
+pub mod external;
 pub mod files;
 pub mod flag;
 mod fleet;

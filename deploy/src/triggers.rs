@@ -1,7 +1,10 @@
 //! The triggers of manifests: what their parameters mean.
 
+use std::collections::BTreeMap;
+
 use autoscaler::triggers::metadata::{Parameters, TriggerKind};
-use config::keda::Trigger;
+use autoscaler::triggers::object::Composite;
+use config::keda::{ScaledObject, Trigger};
 use config::manifest::{self, DeclaredJob, DeclaredObject, Given, Manifests};
 use config::{Findings, Problems, Warning};
 
@@ -11,9 +14,12 @@ use config::{Findings, Problems, Warning};
 /// Every problem of every file.
 pub fn read(files: &[(String, String)]) -> Result<Manifests, Problems> {
     manifest::read_with(files, |objects, jobs| {
+        let mut found = Findings::default();
+        for DeclaredObject { object, place: (file, name), .. } in objects {
+            found.absorb(check_formula(object, file, name));
+        }
         let objects = objects.iter().map(|DeclaredObject { object, given, place }| (&object.triggers, given, place));
         let jobs = jobs.iter().map(|DeclaredJob { job, given, place, .. }| (&job.triggers, given, place));
-        let mut found = Findings::default();
         for (triggers, given, (file, object)) in objects.chain(jobs) {
             found.absorb(check(triggers, given, file, object));
         }
@@ -21,8 +27,8 @@ pub fn read(files: &[(String, String)]) -> Result<Manifests, Problems> {
     })
 }
 
-/// The trigger number `n` of `object` in `file`, by what it was given. None if it has parameters of a container that no
-/// file declares.
+/// The trigger number `n` of `object` in `file`, by what it was given. None if it has parameters that no file declares,
+/// which was told already.
 ///
 /// # Errors
 /// Everything that is wrong with its parameters.
@@ -33,13 +39,26 @@ pub fn typed(
     file: &str,
     object: &str,
 ) -> Result<Option<(TriggerKind, Vec<Warning>)>, Problems> {
-    let (no_auth, no_env) = Default::default();
-    if given.env.is_none() && trigger.metadata.keys().any(|name| name.ends_with("FromEnv")) {
-        return Ok(None);
-    }
-    let (auth, env) = (given.auth.get(n).unwrap_or(&no_auth), given.env.as_ref().unwrap_or(&no_env));
+    let Some(Some(auth)) = given.auth.get(n) else { return Ok(None) };
+    let needs_env = trigger.metadata.keys().any(|name| name.ends_with("FromEnv"));
+    let none = BTreeMap::new();
+    let env = match &given.env {
+        Some(env) => env,
+        None if needs_env => return Ok(None),
+        None => &none,
+    };
     let parameters = Parameters::new(&trigger.metadata, auth, env).of(file, object, &format!("spec.triggers[{n}]"));
     TriggerKind::parse(&trigger.kind, parameters).map(Some)
+}
+
+/// What is wrong with the formula of `object`, called `name`.
+fn check_formula(object: &ScaledObject, file: &str, name: &str) -> Findings {
+    let mut found = Findings::about(file, name);
+    if let (Some(modifiers), Err(problem)) = (&object.modifiers, Composite::of(object)) {
+        let key = "spec.advanced.scalingModifiers.formula";
+        found.wrong(key, &modifiers.formula, format!("cannot be used: {problem}"));
+    }
+    found
 }
 
 /// What is wrong or odd in the parameters of all `triggers` of `object`.

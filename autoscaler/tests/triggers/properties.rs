@@ -64,7 +64,8 @@ proptest! {
     /// More proposed is never fewer pods, all else equal.
     #[test]
     fn a_step_grows_with_what_is_proposed(
-        behavior in behaviors(), history in prop::collection::vec((0u32..50, 1u64..60), 0..10), a in 0u32..80, b in 0u32..80,
+        behavior in behaviors(), history in prop::collection::vec((0u32..50, 1u64..60), 0..10),
+        a in 0u32..80, b in 0u32..80,
     ) {
         let settings = Settings { min: 1, max: 50, behavior: behavior.as_ref(), down_window: Duration::from_secs(300) };
         let (mut hpa, mut pods, mut now) = (Hpa::default(), 5, Time::ZERO);
@@ -99,6 +100,8 @@ proptest! {
             let unknown = [&one, &other].iter().any(|reading| !matches!(reading, Reading::Value { .. }));
             let next = world.object.next();
             world.run(next.as_secs_f64() + 1e-6, |_| vec![one.clone(), other.clone()]);
+            let verdict = world.last.as_ref().expect("there was a round");
+            prop_assert_eq!(verdict.reasons.last().map(|last| last.pods), Some(verdict.desired), "{:?}", verdict);
             prop_assert!(world.pods() <= 20);
             prop_assert!(!unknown || world.pods() >= before, "{before} → {}: {:?}", world.pods(), world.last);
             prop_assert!(world.reasons().iter().all(|rule| RULES.contains(rule)));

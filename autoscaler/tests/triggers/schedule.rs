@@ -1,5 +1,7 @@
 //! When an object is looked at.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::world::{World, at, value};
@@ -13,6 +15,14 @@ fn asleep_it_is_polled_and_awake_it_is_read_for_each_step() {
         vec![value(if second < 60.0 { 0.0 } else { 5.0 })]
     });
     assert_eq!(seen, [0.0, 30.0, 60.0, 75.0, 90.0]);
+}
+
+#[test]
+fn the_first_step_after_a_wake_waits_for_no_period_of_before() {
+    let mut world = World::new(&json!({ "pollingInterval": 1, "cooldownPeriod": 2 }), 1);
+    world.run(2.5, |_| vec![value(0.0)]);
+    world.run(10.0, |_| vec![value(20.0)]);
+    assert_eq!(world.trace, [(2.0, 0), (3.0, 1), (4.0, 4)], "the last step before was at 0, the next was due at 15");
 }
 
 #[test]
@@ -32,6 +42,18 @@ fn a_push_wakes_at_once() {
     assert_eq!(world.object.next(), at(55.0));
     world.push();
     assert_eq!(world.pods(), 1);
+}
+
+#[test]
+fn objects_that_were_seen_together_need_not_be_read_together() {
+    let mut world = World::new(&json!({ "pollingInterval": 30 }), 0);
+    world.object.spread(Duration::from_secs(7));
+    let mut seen = Vec::new();
+    world.run(70.0, |second| {
+        seen.push(second);
+        vec![value(0.0)]
+    });
+    assert_eq!(seen, [7.0, 37.0, 67.0]);
 }
 
 #[test]

@@ -17,8 +17,8 @@ pub const FORMULA_STEPS: usize = 100_000;
 /// it: more than a few are rare, and when there are more than this the window holds for a little longer.
 pub const RECOMMENDATIONS: usize = 256;
 
-/// Changes of scale in one direction kept for the periods of `behavior`'s policies. More than one a second of the longest
-/// period (1,800 s) cannot matter; those of a second are put together when there are more.
+/// Changes of scale in one direction kept for the periods of `behavior`'s policies. More than one a second of the
+/// longest period (1,800 s) cannot matter; those of a second are put together when there are more.
 pub const SCALE_EVENTS: usize = 256;
 
 /// Jobs that were created and not yet seen by a watch, of one ScaledJob.
@@ -36,6 +36,6 @@ pub const XML_DEPTH: usize = 128;
 /// Nodes of YAML that the aliases in one answer of a server may stand for.
 pub const ANSWER_ALIAS_EVENTS: usize = 10_000;
 
-/// For how many years ahead a cron expression may have no time before it counts as never: the leap day comes back within
-/// eight.
+/// For how many years ahead a cron expression may have no time before it counts as never: the leap day comes back
+/// within eight.
 pub const CRON_YEARS: i16 = 9;

@@ -50,3 +50,9 @@ pub const PUSH_RETRY_SLOWEST: Duration = Duration::from_secs(60);
 
 /// Bytes of one gRPC message of an external scaler, or to ours.
 pub const GRPC_MESSAGE_BYTES: usize = 1 << 20;
+
+/// Connections to Rouse as an external scaler: KEDA keeps one, another for each of its replicas.
+pub const SCALER_CONNECTIONS: usize = 64;
+
+/// Calls at once on one connection to Rouse as an external scaler: a stream for each workload, ten thousand of them, and polls.
+pub const SCALER_STREAMS: u32 = 20_000;

@@ -24,3 +24,6 @@ pub const AUTH_PARAMETERS: usize = 64;
 /// A trigger's `timeout`: longer than any interval that makes sense between two reads, and short enough that a source
 /// that hangs is noticed within the hour.
 pub const SOURCE_TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
+
+/// Partitions that a `partitionLimitation` may name: more than any topic has, and a range is written in a few letters.
+pub const PARTITIONS_NAMED: usize = 100_000;

@@ -63,13 +63,13 @@ const NOT_SERVED: [&str; 8] = [
 ];
 
 impl TriggerAuthentication {
-    /// Reads a TriggerAuthentication, or one of the whole cluster, as an apiserver serves it.
+    /// Reads a TriggerAuthentication, or one of the whole cluster (which has no namespace), as an apiserver serves it.
     ///
     /// # Errors
     /// Every problem of the object, with its name but no file.
     pub fn on_cluster(object: &Value) -> Result<(TriggerAuthentication, Vec<Warning>), Problems> {
         let root = Node::root(object);
-        let cluster = root.at("kind").text(&mut Findings::default()) == Some("ClusterTriggerAuthentication");
+        let cluster = !root.at("metadata").at("namespace").exists();
         let kind = if cluster { "ClusterTriggerAuthentication" } else { "TriggerAuthentication" };
         let (namespace, name, mut found) = super::identity(&root, kind);
         let read = TriggerAuthentication::read(&root, (!cluster).then_some(namespace), name, &mut found);

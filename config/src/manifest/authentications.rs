@@ -83,8 +83,8 @@ fn value(
 }
 
 impl Authentications {
-    /// The parameters that `named` has for an object in `namespace` whose container has the variables `env`. What is
-    /// wrong is said of the object, at `path`.
+    /// The parameters that `named` has for an object in `namespace` whose container has the variables `env`; none if not
+    /// all of them are in the files. What is wrong is said of the object, at `path`.
     pub(super) fn parameters(
         &self,
         named: &AuthRef,
@@ -92,18 +92,18 @@ impl Authentications {
         env: Option<&BTreeMap<String, Secret>>,
         path: &str,
         found: &mut Findings,
-    ) -> BTreeMap<String, Secret> {
+    ) -> Option<BTreeMap<String, Secret>> {
         let namespace = (!named.cluster).then(|| namespace.to_owned());
         let Some(parameters) = self.0.get(&(namespace, named.name.clone())) else {
             let kind = if named.cluster { "ClusterTriggerAuthentication" } else { "TriggerAuthentication" };
             if !named.name.is_empty() {
                 found.wrong(path, &named.name, format!("is a {kind} that is in none of the files"));
             }
-            return BTreeMap::new();
+            return None;
         };
         let mut all = BTreeMap::new();
-        for variable in env.iter().flat_map(|_| &parameters.env) {
-            match env.and_then(|env| env.get(&variable.name)) {
+        for variable in &parameters.env {
+            match env?.get(&variable.name) {
                 Some(value) => {
                     all.insert(variable.parameter.clone(), value.clone());
                 }
@@ -115,6 +115,6 @@ impl Authentications {
             }
         }
         all.extend(parameters.resolved.iter().map(|(name, value)| (name.clone(), value.clone())));
-        all
+        Some(all)
     }
 }

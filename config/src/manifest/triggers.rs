@@ -39,8 +39,8 @@ pub struct DeclaredJob {
 /// What the triggers of one object may use besides their own parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Given {
-    /// For each trigger, the parameters of its TriggerAuthentication.
-    pub auth: Vec<BTreeMap<String, Secret>>,
+    /// For each trigger, the parameters of its TriggerAuthentication; none if the files do not have all of it.
+    pub auth: Vec<Option<BTreeMap<String, Secret>>>,
     /// The variables of the scaled container; none if the files do not say what is scaled.
     pub env: Option<BTreeMap<String, Secret>>,
 }
@@ -114,7 +114,7 @@ fn given(
     found: &mut Findings,
 ) -> Given {
     let auth = triggers.iter().enumerate().map(|(n, trigger)| {
-        let Some(named) = &trigger.authentication else { return BTreeMap::new() };
+        let Some(named) = &trigger.authentication else { return Some(BTreeMap::new()) };
         let path = format!("spec.triggers[{n}].authenticationRef.name");
         authentications.parameters(named, &object.namespace, env.as_ref(), &path, found)
     });

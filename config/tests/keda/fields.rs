@@ -166,6 +166,13 @@ fn every_source_of_an_authentication_is_read() {
 }
 
 #[test]
+fn an_authentication_of_the_whole_cluster_has_no_namespace_and_may_be_a_file() {
+    let object = json!({ "metadata": { "name": "vault" }, "spec": { "filePath": "redis.json" } });
+    let (read, _) = config::keda::TriggerAuthentication::on_cluster(&object).unwrap();
+    assert_eq!((read.namespace, read.file_path.as_deref()), (None, Some("redis.json")));
+}
+
+#[test]
 fn what_a_tutorial_calls_the_interval_is_taken() {
     let interval = |spec: serde_json::Value| scaled_object(&spec).map(|(object, _)| object.polling_interval);
     let trigger = |text: &str| json!([{ "type": "prometheus", "metadata": { "queryInterval": text } }]);

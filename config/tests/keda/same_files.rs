@@ -60,7 +60,8 @@ fn read(texts: &[&str]) -> Result<Manifests, Vec<String>> {
 fn parameters_come_from_variables_maps_and_secrets_the_later_over_the_earlier() {
     let manifests = read(&[WORKER, AUTHENTICATION, SCALED]).unwrap();
     let given = &manifests.scaled_objects[0].given;
-    let auth: Vec<(&str, &str)> = given.auth[0].iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+    let auth: Vec<(&str, &str)> =
+        given.auth[0].iter().flatten().map(|(name, value)| (name.as_str(), value.expose())).collect();
     assert_eq!(auth, [("address", "redis:6379"), ("password", "hunter2"), ("username", "me")]);
     // A variable sees those before it, as in Kubernetes, and a pod's port is not known yet.
     let env = given.env.as_ref().unwrap();
@@ -82,7 +83,9 @@ stringData: { password: of the cluster }
     for (texts, password) in
         [(vec![WORKER, &cluster, &scaled], "hunter2"), (vec![WORKER, &cluster, &scaled, keda], "of the cluster")]
     {
-        assert_eq!(read(&texts).unwrap().scaled_objects[0].given.auth[0]["password"].expose(), password);
+        let manifests = read(&texts).unwrap();
+        let auth = manifests.scaled_objects[0].given.auth[0].as_ref().unwrap();
+        assert_eq!(auth["password"].expose(), password);
     }
 }
 
@@ -159,6 +162,8 @@ fn what_is_scaled_may_be_elsewhere() {
     let scaled = SCALED.replace(", authenticationRef: { name: redis }", "").replace("name: worker }", "name: other }");
     let manifests = read(&[WORKER, &scaled]).unwrap();
     assert_eq!(manifests.scaled_objects[0].given.env, None);
+    let with_variables = SCALED.replace("scaleTargetRef: { name: worker }", "scaleTargetRef: { name: other }");
+    assert_eq!(read(&[WORKER, AUTHENTICATION, &with_variables]).unwrap().scaled_objects[0].given.auth, [None]);
     assert_eq!(
         manifests.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["a.yaml: ScaledObject default/other: spec.scaleTargetRef: Deployment default/other is in none of the files: \

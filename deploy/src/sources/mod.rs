@@ -7,10 +7,14 @@
 //! What an answer means is [`autoscaler::triggers::measure`]'s business; here is how it is got. A read takes no longer than
 //! its trigger's timeout, whatever the server does, and may be dropped at any time. A feature each: `source-prometheus`, ...
 
+#[cfg(any(feature = "grpc", feature = "http-sources"))]
+mod cause;
 #[cfg(feature = "source-cron")]
 mod cron;
 #[cfg(feature = "source-elasticsearch")]
 mod elasticsearch;
+#[cfg(feature = "source-external")]
+mod external;
 #[cfg(feature = "source-gcp-storage")]
 mod gcp_storage;
 #[cfg(feature = "http-sources")]

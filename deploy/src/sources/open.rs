@@ -60,6 +60,8 @@ pub fn open(trigger: &TriggerKind, object: &Object, pool: &Arc<Pool>) -> Result<
         TriggerKind::GcpStorage(it) => Box::new(super::gcp_storage::GcpStorage::open(it, pool)?),
         #[cfg(feature = "source-cron")]
         TriggerKind::Cron(it) => Box::new(super::cron::Cron::open(it)?),
+        #[cfg(feature = "source-external")]
+        TriggerKind::External(it) => Box::new(super::external::External::open(it, object, pool)?),
         TriggerKind::Resource(_) => return Err(OpenError::NoSource),
         other => return Err(OpenError::NotBuilt(feature(other))),
     })

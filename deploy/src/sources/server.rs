@@ -53,11 +53,7 @@ impl Server {
     /// # Errors
     /// What went wrong, for people: the server is left alone, has no place free in time, does not answer in time, or `ask`
     /// fails.
-    pub async fn read<T>(
-        &self,
-        deadline: Instant,
-        ask: impl Future<Output = Result<T, Trouble>>,
-    ) -> Result<T, String> {
+    pub async fn read<T>(&self, deadline: Instant, ask: impl Future<Output = Result<T, Trouble>>) -> Result<T, String> {
         self.may_ask()?;
         let Ok(permit) = timeout_at(deadline, self.reads.acquire()).await else {
             return Err(format!("{}: {} reads at once, and none ended in time", self.name, bounds::SOURCE_READS));
@@ -150,8 +146,12 @@ mod tests {
             while let Err(trouble) = server.read(soon(), works()).await {
                 assert!(trouble.contains("left alone"), "{trouble}");
                 sleep(Duration::from_millis(5)).await;
-                if Instant::now() - since > bounds::SOURCE_RETRY_SLOWEST { panic!("too long") }
-                if server.may_ask().is_ok() { break }
+                if Instant::now() - since > bounds::SOURCE_RETRY_SLOWEST {
+                    panic!("too long")
+                }
+                if server.may_ask().is_ok() {
+                    break;
+                }
             }
             alone.push(Instant::now() - since);
         }

@@ -61,10 +61,10 @@ const ODD: [(&str, &[&str]); 6] = [
 ];
 
 fn examples() -> BTreeMap<String, (Manifests, Vec<String>)> {
-    let files = std::fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap());
+    let files = std::fs::read_dir(FOLDER).expect("the folder").map(|entry| entry.expect("a file"));
     let each = files.map(|file| {
-        let name = file.file_name().into_string().unwrap();
-        let text = std::fs::read_to_string(file.path()).unwrap();
+        let name = file.file_name().into_string().expect("a name");
+        let text = std::fs::read_to_string(file.path()).expect("text");
         let read = check(&text).unwrap_or_else(|problems| panic!("{name}: {problems:#?}"));
         (name, read)
     });

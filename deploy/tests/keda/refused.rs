@@ -49,11 +49,10 @@ fn a_trigger_is_refused_with_its_file_object_and_parameter() {
             ],
         ),
         (
-            "{ type: redis, metadata: { address: redis, listName: l, password: hunter2 } }",
+            "{ type: redis, metadata: { address: redis, listName: l, databaseIndex: '-1' } }",
             &[
                 "spec.triggers[0].metadata.address: \"redis\" is not an address: write host:port",
-                "spec.triggers[0].metadata.password: is a secret: put it into a TriggerAuthentication, or use \
-                 passwordFromEnv",
+                "spec.triggers[0].metadata.databaseIndex: \"-1\" is out of range: it must be a whole number, 0 or more",
             ],
         ),
         (
@@ -93,6 +92,18 @@ fn problems_of_objects_and_of_their_triggers_come_together() {
 }
 
 #[test]
+fn a_trigger_whose_authentication_is_missing_is_not_blamed_for_what_that_would_say() {
+    let text = scaled("{ type: redis, metadata: { listName: l }, authenticationRef: { name: rediss } }");
+    assert_eq!(
+        check(&text).expect_err("it is missing"),
+        [
+            "ScaledObject default/worker: spec.triggers[0].authenticationRef.name: \"rediss\" is a TriggerAuthentication \
+          that is in none of the files"
+        ]
+    );
+}
+
+#[test]
 fn a_trigger_with_variables_of_what_is_elsewhere_is_left_for_there() {
     let text = scaled("{ type: rabbitmq, metadata: { hostFromEnv: HOST, queueName: q } }")
         .replace("scaleTargetRef: { name: worker }", "scaleTargetRef: { name: elsewhere }");
@@ -101,5 +112,22 @@ fn a_trigger_with_variables_of_what_is_elsewhere_is_left_for_there() {
         warnings,
         ["ScaledObject default/worker: spec.scaleTargetRef: Deployment default/elsewhere is in none of the files: \
           nothing is scaled on one machine"]
+    );
+}
+
+#[test]
+fn a_formula_and_a_schedule_that_cannot_be_used_are_refused() {
+    let cron = "{ type: cron, name: day, metadata: \
+                { timezone: Etc/UTC, start: 0 8 * * 7, end: 0 9 * * *, desiredReplicas: '1' } }";
+    let modifiers = "advanced: { scalingModifiers: { formula: dya * 2, target: '1' } }, scaleTargetRef";
+    let text = scaled(cron).replace("scaleTargetRef", modifiers);
+    assert_eq!(
+        check(&text).expect_err("two problems"),
+        [
+            "ScaledObject default/worker: spec.advanced.scalingModifiers.formula: \"dya * 2\" cannot be used: \"dya\" is \
+             no trigger's name: they are day",
+            "ScaledObject default/worker: spec.triggers[0].metadata.start: \"0 8 * * 7\" has \"7\", which is not a day \
+             of the week: write numbers from 0 to 6, lists 1,2, ranges 1-5, steps */5",
+        ]
     );
 }

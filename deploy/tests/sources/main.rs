@@ -1,14 +1,22 @@
 //! Sources against the servers that they read: the real one, started here on a free port where its binary is found, else
 //! said to be skipped (`ROUSE_SERVERS=required` makes that a failure); and stubs, for what no real server can be made to do.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may panic, also where it is not a test function; one that is skipped says so"
+)]
 
 mod cron;
 mod delay;
 mod elasticsearch;
+mod external;
 mod gcp_storage;
 mod metrics_api;
 mod opened;
 mod process;
 mod prometheus;
 mod rabbitmq;
+mod scaler;
 mod stub;
 mod stubbed;
+mod tls;

@@ -77,7 +77,7 @@ async fn right_empty_wrong_slow_stopped_and_back() {
     let two = "vector(1) or label_replace(vector(2), \"a\", \"b\", \"\", \"\")";
     assert_eq!(trouble(&*with(two, &[])).await, "the query yields 2 series, not one");
     assert!(trouble(&*with("scalar(vector(1))", &[])).await.contains("vector(…)"));
-    assert_eq!(trouble(&*with("no query (", &[])).await, "prometheus answered 400");
+    assert!(trouble(&*with("no query (", &[])).await.starts_with("prometheus answered 400: invalid parameter"));
 
     // Wrong credentials, which are no trouble of the server's.
     let wrong = opened(&asking(port, "vector(1)", &[], "other"), &pool);

@@ -118,7 +118,9 @@ mod tests {
 
         /// A missing metric never lowers, and never keeps others from raising.
         #[test]
-        fn a_missing_metric_blocks_one_direction(current in 0u32..50, proposals in prop::collection::vec(0u32..50, 0..5)) {
+        fn a_missing_metric_blocks_one_direction(
+            current in 0u32..50, proposals in prop::collection::vec(0u32..50, 0..5),
+        ) {
             let with = proposals.iter().copied().map(Some).chain([None]);
             let largest = proposals.iter().copied().max().unwrap_or(0);
             prop_assert_eq!(combine(current, with).pods, largest.max(current));

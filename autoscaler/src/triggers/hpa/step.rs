@@ -30,7 +30,7 @@ pub struct Settings<'a> {
 /// What became of a proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// After stabilization.
+    /// After stabilization; what was proposed, where the present number is out of bounds and nothing else counts.
     pub stabilized: u32,
     /// After everything: how many pods there should be.
     pub pods: u32,
@@ -68,6 +68,9 @@ impl Hpa {
     pub fn saw(&mut self, pods: u32, behavior: Option<&Behavior>, now: Time) {
         let before = self.known.replace(pods);
         let asked = self.asked.take_if(|(asked, _)| *asked == pods);
+        if before != Some(pods) {
+            self.asked = None; // somebody else's change came first: a later one is not of then
+        }
         let (Some(before), Some(behavior)) = (before, behavior) else { return };
         let at = asked.map_or(now, |(_, at)| at);
         let longest = longest_period(behavior);
@@ -88,8 +91,8 @@ impl Hpa {
         };
     }
 
-    /// There are no pods: what was recommended before belongs to a load that is over. (Kubernetes remembers it, so that a
-    /// workload that wakes within the window gets its old number of pods at once.)
+    /// There are no pods: what was recommended before belongs to a load that is over. (Kubernetes remembers it, so that
+    /// a workload that wakes within the window gets its old number of pods at once.)
     pub fn forget_recommendations(&mut self) {
         (self.least, self.largest) = (Recommended::new(End::Least), Recommended::new(End::Largest));
     }
@@ -124,8 +127,8 @@ impl Hpa {
         Step { stabilized, pods }
     }
 
-    /// How many pods there should be on the way to `floor`, by which nothing is needed any more: the policies hold, windows
-    /// and bounds are over.
+    /// How many pods there should be on the way to `floor`, by which nothing is needed any more: the policies hold,
+    /// windows and bounds are over.
     pub fn toward(&self, behavior: Option<&Behavior>, current: u32, floor: u32, now: Time) -> u32 {
         self.fewest(behavior, current, now).clamp(floor.min(current), current)
     }
@@ -138,8 +141,8 @@ impl Hpa {
         self.least.record(proposed, now, up_window);
         match settings.behavior {
             None => largest,
-            // The order is Kubernetes': where both would apply, down decides.
-            Some(_) => current.max(least).min(largest),
+            // What is proposed is among both: the least is never above the largest.
+            Some(_) => current.clamp(least, largest),
         }
     }
 
@@ -195,7 +198,8 @@ impl Settings<'_> {
     /// The windows of both directions: up, down.
     fn windows(&self) -> (Duration, Duration) {
         match self.behavior {
-            None => (Duration::ZERO, self.down_window),
+            // Without behavior what is exactly as old as the window counts, in Kubernetes; with it, it does not.
+            None => (Duration::ZERO, self.down_window.saturating_add(Duration::from_nanos(1))),
             Some(behavior) => (behavior.up.stabilization, behavior.down.stabilization),
         }
     }
@@ -256,7 +260,7 @@ mod tests {
         let settings = Settings { min: 1, max: 10, behavior: None, down_window: Duration::from_secs(300) };
         let mut hpa = Hpa::default();
         assert_eq!(hpa.step(&settings, 8, 1, at(0.0)).pods, 8);
-        assert_eq!(hpa.step(&settings, 8, 1, at(299.0)).pods, 8);
-        assert_eq!(hpa.step(&settings, 8, 1, at(300.0)).pods, 1);
+        assert_eq!(hpa.step(&settings, 8, 1, at(300.0)).pods, 8);
+        assert_eq!(hpa.step(&settings, 8, 1, at(301.0)).pods, 1);
     }
 }

@@ -17,8 +17,8 @@ pub struct Queue {
     pub active: bool,
 }
 
-/// What one trigger says whose metrics are `metrics`, with one target for each (0 where it has none). Its target is their
-/// mean; without one it asks for no Jobs. What the strategy deducts in messages is deducted here.
+/// What one trigger says whose metrics are `metrics`, with one target for each (0 where it has none). Its target is
+/// their mean; without one it asks for no Jobs. What the strategy deducts in messages is deducted here.
 pub fn queue(metrics: &[f64], targets: &[f64], strategy: Strategy, above: u32, active: bool) -> Queue {
     let length = (metrics.iter().sum::<f64>() - f64::from(deducted_messages(strategy))).max(0.0);
     let target = if targets.is_empty() { 0.0 } else { targets.iter().sum::<f64>() / targets.len() as f64 };

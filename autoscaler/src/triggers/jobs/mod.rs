@@ -1,9 +1,9 @@
 //! ScaledJob: how many Jobs to create for what waits, and which of those that ended to delete.
 //!
-//! Triggers say how long queues are ([`read`], [`queue`]), several are put together ([`together`]), a strategy subtracts what is
-//! being worked on already ([`Strategy`]), and [`to_create`] is what comes of it. Jobs are counted from what is seen of
-//! them and from what was created and not seen yet ([`Observed`]). All of it is KEDA's to the number
-//! (`pkg/scaling/executor/scale_jobs.go`).
+//! Triggers say how long queues are ([`read`], [`queue`]), several are put together ([`together`]), a strategy
+//! subtracts what is being worked on already ([`Strategy`]), and [`to_create`] is what comes of it. Jobs are counted
+//! from what is seen of them and from what was created and not seen yet ([`Observed`]). All of it is KEDA's to the
+//! number (`pkg/scaling/executor/scale_jobs.go`).
 
 mod aggregate;
 mod history;
@@ -76,9 +76,8 @@ pub fn to_create(strategy: Strategy, limits: Limits, together: Together, counts:
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use config::keda::Deduction;
+    use proptest::prelude::*;
 
     use super::{Strategy, *};
 

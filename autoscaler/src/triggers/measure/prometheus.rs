@@ -43,6 +43,9 @@ fn rfc3339(at: i64) -> String {
     Offset::UTC.to_datetime(at).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// Letters of a server's own words that are shown.
+const ERROR_SHOWN: usize = 200;
+
 #[derive(Deserialize)]
 struct Answer {
     #[serde(default)]
@@ -102,7 +105,7 @@ fn finite(value: Option<f64>, nulls: Nulls, activation: f64) -> Reading {
 fn series(status: u16, body: &[u8], key: &str) -> Result<Option<Value>, String> {
     // 204 promises that there is no body, whatever else was sent.
     if !(200..300).contains(&status) || status == 204 {
-        return Err(format!("prometheus answered {status}"));
+        return Err(refusal(status, body));
     }
     let answer: Answer =
         serde_json::from_slice(body).map_err(|error| format!("prometheus' answer is not readable: {error}"))?;
@@ -114,6 +117,15 @@ fn series(status: u16, body: &[u8], key: &str) -> Result<Option<Value>, String> 
         Value::Array(mut all) if all.len() <= 1 => Ok(all.pop().and_then(|mut one| Some(one.get_mut(key)?.take()))),
         Value::Array(all) => Err(format!("the query yields {} series, not one", all.len())),
         _ => Err("prometheus' answer has no list of series".to_owned()),
+    }
+}
+
+/// What a server says that refuses, with the beginning of its own words if it has any.
+fn refusal(status: u16, body: &[u8]) -> String {
+    let said: Value = serde_json::from_slice(body).unwrap_or_default();
+    match said.get("error").and_then(Value::as_str) {
+        Some(error) => format!("prometheus answered {status}: {}", error.chars().take(ERROR_SHOWN).collect::<String>()),
+        None => format!("prometheus answered {status}"),
     }
 }
 
@@ -168,6 +180,13 @@ mod tests {
         let scalar = br#"{"data":{"resultType":"scalar","result":[1,"5"]}}"#;
         let Reading::Failed(problem) = instant(200, scalar, Nulls::Zero, 0.0) else { panic!() };
         assert!(problem.contains("vector(…)"), "{problem}");
+    }
+
+    #[test]
+    fn a_refusal_says_the_servers_words() {
+        let body = br#"{"status":"error","errorType":"bad_data","error":"parse error: unexpected end"}"#;
+        let reading = instant(400, body, Nulls::Zero, 0.0);
+        assert_eq!(reading, Reading::failed("prometheus answered 400: parse error: unexpected end"));
     }
 
     #[test]

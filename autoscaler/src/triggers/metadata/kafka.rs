@@ -1,5 +1,7 @@
 //! `kafka`
 
+use config::bounds;
+
 use super::parameters::{Parameters, anywhere, at_least, plain};
 use super::{Sasl, Tls, text};
 
@@ -119,9 +121,6 @@ impl Cap {
     }
 }
 
-/// Partitions that one trigger may name: more than any topic has.
-const PARTITIONS: usize = 100_000;
-
 /// `1-4,8`; a range that runs backwards holds nothing, as in KEDA.
 fn partitions(text: &str) -> Result<Vec<i32>, String> {
     let mut all = Vec::new();
@@ -131,8 +130,8 @@ fn partitions(text: &str) -> Result<Vec<i32>, String> {
         let (Some(first), Some(last)) = (number(first), number(last)) else {
             return Err(format!("has {:?}, which is no partition and no range: write 1-4,8", part.trim()));
         };
-        if i64::from(last) - i64::from(first) >= (PARTITIONS - all.len()) as i64 {
-            return Err(format!("has more than {PARTITIONS} partitions"));
+        if i64::from(last) - i64::from(first) >= (bounds::PARTITIONS_NAMED - all.len()) as i64 {
+            return Err(format!("has more than {} partitions", bounds::PARTITIONS_NAMED));
         }
         all.extend(first..=last);
     }

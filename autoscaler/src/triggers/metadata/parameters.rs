@@ -38,7 +38,7 @@ enum Place {
     Metadata,
     /// Anywhere.
     Anywhere,
-    /// Anywhere but in the metadata: it is a secret.
+    /// Anywhere, but better not in the metadata: it is a secret.
     Hidden,
 }
 
@@ -52,7 +52,7 @@ pub(super) const fn anywhere(name: &'static str) -> Name {
     Name { name, instead: &[], place: Place::Anywhere }
 }
 
-/// A secret, which the metadata must not hold.
+/// A secret, which the metadata had better not hold.
 pub(super) const fn hidden(name: &'static str) -> Name {
     Name { name, instead: &[], place: Place::Hidden }
 }
@@ -197,11 +197,11 @@ impl<'a> Parameters<'a> {
         let trimmed = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         if let Some(text) = self.metadata.get(name).and_then(|text| trimmed(text)) {
             let key = self.key_of(name);
-            if place != Place::Hidden {
-                return Some(Found { text, key, shown: true });
+            if place == Place::Hidden {
+                let message = "is a secret in plain sight: put it into a TriggerAuthentication, or use";
+                self.found.warn(&key, format!("{message} {name}FromEnv"));
             }
-            self.wrong.insert(name);
-            self.found.refuse(&key, format!("is a secret: put it into a TriggerAuthentication, or use {name}FromEnv"));
+            return Some(Found { text, key, shown: place != Place::Hidden });
         }
         if place == Place::Metadata {
             return None;

@@ -11,8 +11,6 @@ mod lexer;
 mod parser;
 mod tree;
 
-use std::collections::BTreeMap;
-
 pub use self::evaluate::EvaluateError;
 pub use self::parser::ParseError;
 use self::tree::Node;
@@ -21,18 +19,17 @@ use self::tree::Node;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Formula {
     root: Node,
-    names: Vec<String>,
 }
 
 impl Formula {
-    /// Parses `text`, in which the triggers have these `names`; and evaluates it once, with −1 for each trigger, as KEDA
-    /// does, so that what cannot work is said at once.
+    /// Parses `text`, in which the triggers have these `names`; and evaluates it once, with −1 for each trigger, as
+    /// KEDA does, so that what cannot work is said at once.
     ///
     /// # Errors
     /// The text is no formula, names no trigger, or adds up what cannot be added up.
     pub fn parse(text: &str, names: &[&str]) -> Result<Formula, FormulaError> {
         let root = parser::parse(text, names)?;
-        let formula = Formula { root, names: names.iter().map(|&name| name.to_owned()).collect() };
+        let formula = Formula { root };
         let dummies = vec![Some(-1.0); names.len()];
         match formula.evaluate(&dummies) {
             Ok(_) | Err(EvaluateError::NotFinite | EvaluateError::Empty(_)) => Ok(formula),
@@ -40,22 +37,13 @@ impl Formula {
         }
     }
 
-    /// The number that comes of the triggers' `values`, in the order of their names; none where a trigger is `nil`. None
-    /// if the whole is `nil`.
+    /// The number that comes of the triggers' `values`, in the order of their names; none where a trigger is `nil`.
+    /// None if the whole is `nil`.
     ///
     /// # Errors
     /// It adds up what cannot be added up, or the outcome is not a finite number.
     pub fn evaluate(&self, values: &[Option<f64>]) -> Result<Option<f64>, EvaluateError> {
         evaluate::number(&self.root, values)
-    }
-
-    /// The same, by name.
-    ///
-    /// # Errors
-    /// As [`Formula::evaluate`]; a name that is missing is `nil`.
-    pub fn evaluate_named(&self, values: &BTreeMap<String, Option<f64>>) -> Result<Option<f64>, EvaluateError> {
-        let ordered: Vec<_> = self.names.iter().map(|name| values.get(name).copied().flatten()).collect();
-        self.evaluate(&ordered)
     }
 }
 

@@ -8,6 +8,9 @@ use crate::triggers::modifiers::EvaluateError;
 use crate::triggers::phase::Trouble;
 use crate::triggers::{Milli, Reading};
 
+/// What the formula is called where triggers have their names.
+const FORMULA: &str = "formula";
+
 /// What all triggers say together.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Answers {
@@ -34,6 +37,20 @@ enum Answer {
     Unknown(Trouble),
 }
 
+impl Answer {
+    fn value(self) -> Option<f64> {
+        if let Answer::Value(value, _) = self { Some(value) } else { None }
+    }
+
+    fn fallback(self) -> Option<u32> {
+        if let Answer::Fallback(replicas) = self { Some(replicas) } else { None }
+    }
+
+    fn trouble(self) -> Option<Trouble> {
+        if let Answer::Unknown(trouble) = self { Some(trouble) } else { None }
+    }
+}
+
 impl Answers {
     fn unknown(&mut self, trouble: Trouble) {
         self.proposals.push(None);
@@ -48,17 +65,16 @@ impl Answers {
 
 /// What `readings` come to, while `failures` in a row are known of each trigger.
 pub(super) fn answers(rules: &Rules, readings: &[Reading], failures: &[u32], pods: Pods, trail: &mut Trail) -> Answers {
-    let given = rules.triggers.iter().zip(failures).enumerate().map(|(index, (trigger, failures))| {
+    let mut given = Vec::with_capacity(rules.triggers.len());
+    for (index, (trigger, failures)) in rules.triggers.iter().zip(failures).enumerate() {
         let reading = readings.get(index).unwrap_or(&Reading::NoData);
-        let answer = answer(rules, reading, *failures, pods);
         match reading {
             Reading::Failed(what) => trail.push(pods.asked, Why::Failed { trigger: &trigger.name, what }),
             Reading::NoData => trail.push(pods.asked, Why::NoData { trigger: &trigger.name }),
             Reading::Value { .. } => {}
         }
-        answer
-    });
-    let given: Vec<Answer> = given.collect();
+        given.push(answer(rules, reading, *failures, pods));
+    }
     match &rules.composite {
         Some(composite) => of_formula(rules, composite, &given, pods, trail),
         None => of_triggers(rules, &given, pods, trail),
@@ -101,19 +117,15 @@ fn of_triggers(rules: &Rules, given: &[Answer], pods: Pods, trail: &mut Trail) -
 
 fn of_formula(rules: &Rules, composite: &Composite, given: &[Answer], pods: Pods, trail: &mut Trail) -> Answers {
     let mut all = Answers::default();
-    let fallback = given.iter().find_map(|answer| if let Answer::Fallback(pods) = answer { Some(*pods) } else { None });
-    if let Some(replicas) = fallback {
+    if let Some(replicas) = given.iter().find_map(|answer| answer.fallback()) {
         fall_back(&mut all, rules, replicas, composite.target, pods, trail);
         return all;
     }
-    let troubles =
-        given.iter().filter_map(|answer| if let Answer::Unknown(trouble) = answer { Some(*trouble) } else { None });
-    if let Some(worst) = troubles.max() {
+    if let Some(worst) = given.iter().filter_map(|answer| answer.trouble()).max() {
         all.unknown(worst);
         return all;
     }
-    let values: Vec<_> =
-        given.iter().map(|answer| if let Answer::Value(value, _) = answer { Some(*value) } else { None }).collect();
+    let values: Vec<_> = given.iter().map(|answer| answer.value()).collect();
     match (composite.formula.evaluate(&values), rules.fallback) {
         (Ok(Some(value)), _) => {
             let proposed = propose(Milli::truncated(value), composite.target, pods, rules.tolerance());
@@ -121,13 +133,16 @@ fn of_formula(rules: &Rules, composite: &Composite, given: &[Answer], pods: Pods
             all.proposed(proposed, value > composite.activation);
         }
         (Ok(None), Some(fallback)) => fall_back(&mut all, rules, fallback.replicas, composite.target, pods, trail),
-        (Ok(None), None) => all.unknown(Trouble::Failing),
+        (Ok(None), None) => {
+            trail.push(pods.asked, Why::Failed { trigger: FORMULA, what: "it is nil, and there is no fallback" });
+            all.unknown(Trouble::Failing);
+        }
         (Err(EvaluateError::NotFinite), _) => {
-            trail.push(pods.asked, Why::NoData { trigger: "formula" });
+            trail.push(pods.asked, Why::NoData { trigger: FORMULA });
             all.unknown(Trouble::NoData);
         }
         (Err(problem), _) => {
-            trail.push(pods.asked, Why::Failed { trigger: "formula", what: &problem.to_string() });
+            trail.push(pods.asked, Why::Failed { trigger: FORMULA, what: &problem.to_string() });
             all.unknown(Trouble::Failing);
         }
     }

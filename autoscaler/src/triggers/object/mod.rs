@@ -19,8 +19,8 @@ use super::phase::{Active, Phase, Ready, Scene, Standing, Waits, standing};
 
 /// One ScaledObject over time.
 ///
-/// At [`Object::next`] whoever drives it reads all its triggers, and gives it the readings: one [`Object::round`]. What a
-/// source pushes in between may [wake](Object::pushed) it at once.
+/// At [`Object::next`] whoever drives it reads all its triggers, and gives it the readings: one [`Object::round`]. What
+/// a source pushes in between may [wake](Object::pushed) it at once.
 #[derive(Debug)]
 pub struct Object {
     rules: Rules,
@@ -191,6 +191,7 @@ impl Object {
         let floor = if answers.active { bounds.while_active() } else { bounds.while_idle() };
         let last = self.wanted.unwrap_or(current).max(floor).min(bounds.max);
         if now < self.step_due || answers.proposals.is_empty() {
+            trail.push(last, Why::NotYet { seconds: self.step_due.since(now).as_secs() });
             return last;
         }
         self.step_due = now + self.rules.steps.period;
@@ -201,6 +202,9 @@ impl Object {
             behavior: self.rules.behavior.as_ref(),
             down_window: self.rules.steps.down_window,
         };
+        if answers.proposals.len() > 1 {
+            trail.push(combined.pods, Why::Largest);
+        }
         if combined.held {
             // Not what there is, which others may have asked for: what was wanted when that was known.
             trail.push(last, Why::Missing);

@@ -25,6 +25,9 @@ pub const RULES: &[&str] = &[
     "behavior",
     "paused",
     "requests",
+    "largest",
+    "step-period",
+    "inactive",
 ];
 
 /// One step.
@@ -46,6 +49,9 @@ pub(super) enum Why<'a> {
     Behavior { wanted: u32 },
     Paused,
     Requests { own: u32 },
+    Largest,
+    NotYet { seconds: u64 },
+    Inactive,
 }
 
 impl Why<'_> {
@@ -67,6 +73,9 @@ impl Why<'_> {
             Why::Behavior { .. } => "behavior",
             Why::Paused => "paused",
             Why::Requests { .. } => "requests",
+            Why::Largest => "largest",
+            Why::NotYet { .. } => "step-period",
+            Why::Inactive => "inactive",
         }
     }
 }
@@ -90,6 +99,9 @@ impl fmt::Display for Why<'_> {
             Why::Behavior { wanted } => write!(f, "{wanted} wanted, which is more at once than is allowed"),
             Why::Paused => f.write_str("autoscaling.keda.sh/paused…: an annotation forbids to change it"),
             Why::Requests { own } => write!(f, "requests ask for more than the triggers' {own}"),
+            Why::Largest => f.write_str("the largest of all triggers"),
+            Why::NotYet { seconds } => write!(f, "the next step is {seconds} s away"),
+            Why::Inactive => f.write_str("no trigger is active"),
         }
     }
 }
@@ -133,7 +145,8 @@ impl Trail {
             {
                 self.push(pods, Why::Missing);
             }
-            Phase::Awake | Phase::Asleep | Phase::Held(_) => {}
+            Phase::Asleep => self.push(pods, Why::Inactive),
+            Phase::Awake | Phase::Held(_) => {}
         }
     }
 
@@ -153,5 +166,39 @@ impl Trail {
 
     pub(super) fn reasons(self) -> Vec<Reason> {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::triggers::Milli;
+
+    #[test]
+    fn the_list_of_rules_is_complete_and_has_no_other() {
+        let target = Target::Average(Milli::target(5.0));
+        let one_of_each = [
+            Why::Trigger { name: "orders", value: 12.0, target },
+            Why::Formula { value: 12.0, target },
+            Why::Fallback { replicas: 1 },
+            Why::Failed { trigger: "orders", what: "" },
+            Why::NoData { trigger: "orders" },
+            Why::Missing,
+            Why::Pushed,
+            Why::Woken,
+            Why::Cooling { seconds: 1 },
+            Why::Slept,
+            Why::Min,
+            Why::Max { wanted: 1 },
+            Why::Stabilized { proposed: 1 },
+            Why::Behavior { wanted: 1 },
+            Why::Paused,
+            Why::Requests { own: 1 },
+            Why::Largest,
+            Why::NotYet { seconds: 1 },
+            Why::Inactive,
+        ];
+        assert_eq!(one_of_each.map(|why| why.rule()), RULES);
+        assert_eq!(one_of_each[0].to_string(), "orders: 12 / 5 a pod");
     }
 }

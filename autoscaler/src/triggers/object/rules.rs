@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use config::defaults::triggers as defaults;
-use config::keda::{Behavior, Fallback, MetricType, Modifiers, Replicas, ScaledObject};
+use config::keda::{Behavior, Fallback, MetricType, Replicas, ScaledObject};
 
 use crate::triggers::Milli;
 use crate::triggers::hpa::{Target, Tolerance};
@@ -95,7 +95,6 @@ impl Rules {
             name: trigger.name.clone().unwrap_or_else(|| trigger.kind.clone()),
             target: target_of(trigger.metric_type, *target),
         });
-        let names: Vec<&str> = object.triggers.iter().map(|trigger| trigger.name.as_deref().unwrap_or("")).collect();
         Ok(Rules {
             replicas: object.replicas,
             polling: object.polling_interval,
@@ -104,7 +103,7 @@ impl Rules {
             steps,
             fallback: object.fallback,
             triggers: named.collect(),
-            composite: object.modifiers.as_ref().map(|modifiers| Composite::of(modifiers, &names)).transpose()?,
+            composite: Composite::of(object)?,
         })
     }
 
@@ -118,16 +117,19 @@ impl Rules {
 }
 
 impl Composite {
-    /// `modifiers` of an object whose triggers have these `names`; one without a name is empty.
+    /// The formula of `object`, if it has one.
     ///
     /// # Errors
     /// The formula cannot be used.
-    pub fn of(modifiers: &Modifiers, names: &[&str]) -> Result<Composite, FormulaError> {
-        Ok(Composite {
-            formula: Formula::parse(&modifiers.formula, names)?,
+    pub fn of(object: &ScaledObject) -> Result<Option<Composite>, FormulaError> {
+        let Some(modifiers) = &object.modifiers else { return Ok(None) };
+        // A trigger without a name has its place all the same, so that values are found by place.
+        let names: Vec<&str> = object.triggers.iter().map(|trigger| trigger.name.as_deref().unwrap_or("")).collect();
+        Ok(Some(Composite {
+            formula: Formula::parse(&modifiers.formula, &names)?,
             target: target_of(modifiers.metric_type, modifiers.target),
             activation: modifiers.activation_target,
-        })
+        }))
     }
 }
 

@@ -100,8 +100,8 @@ pub(super) struct WritesIn {
     outcomes: Vec<String>,
 }
 
-/// KEDA's counters are in the status; ours are in memory. What is left to write is whether a fallback is in effect, which
-/// for as few failures as these it is at most once, with the lowest threshold.
+/// KEDA's counters are in the status; ours are in memory. What is left to write is whether a fallback is in effect,
+/// which for as few failures as these it is at most once, with the lowest threshold.
 pub(super) fn status_writes(vector: &WritesIn, out: &u32) -> Outcome {
     let fallback = Fallback { failure_threshold: 0, replicas: 1, behavior: FallbackBehavior::Static };
     let (mut failures, mut told, mut writes) = (0, StandIn::None, 0);

@@ -38,8 +38,8 @@ pub(super) struct RequestOut {
 }
 
 impl RequestIn {
-    /// A fallback of no pods stands in at once in KEDA's loop; here once it has failed for long enough, as any other. From
-    /// then on nothing is wrong any more.
+    /// A fallback of no pods stands in at once in KEDA's loop; here once it has failed for long enough, as any other.
+    /// From then on nothing is wrong any more.
     fn trouble(&self) -> Trouble {
         match self.fallback_replicas {
             _ if !self.error => Trouble::None,

@@ -20,12 +20,16 @@ pub(super) struct Eval {
     activation_threshold: f64,
 }
 
-/// Both choices are written out in the vectors; without one Rouse has no data where KEDA has zero (`no-data`), which its
-/// unit tests show.
+/// Both choices are written out in the vectors; without one Rouse has no data where KEDA has zero (`no-data`), which
+/// its unit tests show.
 pub(super) fn eval(vector: &Eval, out: &Recorded<Measured>) -> Outcome {
     let nulls = if vector.ignore_null_values { Nulls::Zero } else { Nulls::Failure };
     let reading = instant(vector.status, vector.body.as_bytes(), nulls, vector.activation_threshold);
     match out {
+        Recorded::Value(_) if !vector.ignore_null_values && vector.body.contains("null") => {
+            assert!(matches!(reading, Reading::Failed(_)), "{reading:?}");
+            return Outcome::Differs("null-sample");
+        }
         Recorded::Value(measured) => measured.is(&reading),
         Recorded::Error { error } => assert!(*error && matches!(reading, Reading::Failed(_)), "{reading:?}"),
         Recorded::Panic { panic } => {

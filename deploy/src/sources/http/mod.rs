@@ -3,8 +3,6 @@
 mod address;
 mod credentials;
 
-use std::error::Error as StdError;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +17,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::Instant;
 
+use super::cause::{innermost, is_tls};
 use super::{Key, OpenError, Pool, Server, Trouble, trust};
 
 pub(super) use self::address::{Address, escaped};
@@ -185,17 +184,4 @@ fn trouble(error: &hyper_util::client::legacy::Error) -> Trouble {
         false if error.is_connect() => Trouble::Server(format!("cannot connect: {reason}")),
         false => Trouble::Server(format!("no answer: {reason}")),
     }
-}
-
-fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
-}
-
-fn innermost(error: &(dyn StdError + 'static)) -> String {
-    causes(error).last().map(ToString::to_string).unwrap_or_default()
-}
-
-fn is_tls(error: &(dyn StdError + 'static)) -> bool {
-    let inside = |error: &io::Error| error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
-    causes(error).any(|error| error.is::<rustls::Error>() || error.downcast_ref().is_some_and(inside))
 }

@@ -46,8 +46,8 @@ pub struct Lag {
 
 /// The lag of one partition, whose committed offset was `previous` at the last look.
 ///
-/// KEDA's `getLagForPartition`, but never negative: a group that has committed beyond the end (a topic made anew) lags by
-/// nothing. And of a group that starts at the beginning only what is still kept counts.
+/// KEDA's `getLagForPartition`, but never negative: a group that has committed beyond the end (a topic made anew) lags
+/// by nothing. And of a group that starts at the beginning only what is still kept counts.
 pub fn partition_lag(offsets: Offsets, previous: Option<i64>, settings: Persistence) -> Lag {
     let Some(latest) = offsets.latest else { return Lag::default() };
     let Some(committed) = offsets.committed else {

@@ -27,7 +27,6 @@ pub fn total(partitions: &[Lag], cap: Cap, threshold: u64) -> Total {
             let with_lag = partitions.iter().filter(|lag| lag.scaling > 0).count();
             lag.min(carried_by(with_lag as u64))
         }
-        Cap::Even if lag == 0 => 0,
         Cap::Even => carried_by(next_factor(lag, count, threshold)),
     };
     Total { metric, activation }
@@ -76,7 +75,9 @@ mod tests {
     #[test]
     fn lag_that_does_not_move_keeps_the_workload_and_asks_for_nothing() {
         let stuck = [Lag { scaling: 0, activation: 50 }];
-        assert_eq!(total(&stuck, Cap::Even, 10).reading(0), Reading::Value { metric: 0.0, active: true });
+        assert_eq!(total(&stuck, Cap::Partitions, 10).reading(0), Reading::Value { metric: 0.0, active: true });
+        // One pod is the least that divides the partitions.
+        assert_eq!(total(&stuck, Cap::Even, 10).reading(0), Reading::Value { metric: 10.0, active: true });
     }
 
     proptest! {
@@ -91,7 +92,7 @@ mod tests {
             prop_assert!(metric(Cap::Partitions) <= count * threshold);
             prop_assert!(metric(Cap::PartitionsWithLag) <= metric(Cap::Partitions));
             let even = metric(Cap::Even);
-            prop_assert!(even == 0 || count.is_multiple_of(even / threshold));
+            prop_assert!(count.is_multiple_of(even / threshold));
             prop_assert!(even >= metric(Cap::Partitions));
         }
 

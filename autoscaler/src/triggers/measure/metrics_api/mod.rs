@@ -4,7 +4,7 @@ mod aggregate;
 mod exposition;
 mod xml;
 
-use config::quantity;
+use config::{bounds, quantity};
 use serde_json::Value;
 
 use super::location::{BadLocation, Found, Location};
@@ -84,7 +84,7 @@ impl Place {
         }
     }
 
-    /// The number in a whole answer, for [`Aggregation::together`].
+    /// The number in a whole answer, for [`together`](crate::triggers::metadata::Aggregation::together).
     ///
     /// # Errors
     /// What is wrong with the answer, for people.
@@ -111,7 +111,10 @@ fn number(found: Found<'_>) -> Result<f64, String> {
 }
 
 fn yaml(body: &[u8]) -> Result<Value, String> {
-    serde_saphyr::from_slice(body).map_err(|error| unreadable("YAML", &error))
+    let options = serde_saphyr::options! {
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: bounds::ANSWER_ALIAS_EVENTS },
+    };
+    serde_saphyr::from_slice_with_options(body, options).map_err(|error| unreadable("YAML", &error))
 }
 
 fn unreadable(format: &str, error: &dyn std::fmt::Display) -> String {
@@ -139,6 +142,13 @@ mod tests {
         assert_eq!(value(Format::Json, "a", "{}").unwrap_err(), "valueLocation: nothing stands there");
         assert!(value(Format::Json, "a", "{").unwrap_err().starts_with("the answer is not readable JSON: "));
         assert!(value(Format::Yaml, "a", "a: [").unwrap_err().starts_with("the answer is not readable YAML: "));
+    }
+
+    #[test]
+    fn a_small_answer_is_no_large_one() {
+        let levels = (1..9).map(|n| format!("l{n}: &l{n} [{}]\n", vec![format!("*l{}", n - 1); 9].join(", ")));
+        let bomb = format!("l0: &l0 [1]\n{}", levels.collect::<String>());
+        assert!(value(Format::Yaml, "l0.0", &bomb).unwrap_err().starts_with("the answer is not readable YAML: "));
     }
 
     #[test]

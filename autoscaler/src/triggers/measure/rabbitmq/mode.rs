@@ -6,8 +6,8 @@ use crate::triggers::metadata::Mode;
 
 impl Mode {
     /// KEDA's `GetMetricsAndActivity`, to the number: a backlog activates a rate of messages as well, and the time to
-    /// consume a queue is `(published − delivered) / delivered + messages / delivered`. Where nothing is delivered although something comes, the quotient
-    /// is infinite: then the metric is `activation`, and the workload is active.
+    /// consume a queue is `(published − delivered) / delivered + messages / delivered`. Where nothing is delivered
+    /// although something comes, the quotient is infinite: then the metric is `activation`, and the workload is active.
     pub fn reading(self, queue: Queue, activation: f64) -> Reading {
         let Queue { messages, published, delivered, .. } = queue;
         let messages = messages as f64;

@@ -7,7 +7,7 @@ use crate::triggers::metadata::Operation;
 /// One queue, or several put together.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Queue {
-    /// Messages in it, unacknowledged ones included; over AMQP, and with `excludeUnacknowledged`, ready ones only.
+    /// Messages in it.
     pub messages: u64,
     /// Messages that are ready.
     pub ready: u64,
@@ -45,6 +45,18 @@ impl Operation {
             },
             Operation::Sum | Operation::Max => all,
         }
+    }
+}
+
+impl Queue {
+    /// A queue of which AMQP says how many messages are ready, and nothing else.
+    pub fn of_ready(messages: u64) -> Queue {
+        Queue { messages, ready: messages, ..Queue::default() }
+    }
+
+    /// The queue without the messages that are delivered and not acknowledged: `excludeUnacknowledged`.
+    pub fn ready_only(self) -> Queue {
+        Queue { messages: self.ready, ..self }
     }
 }
 
@@ -123,6 +135,7 @@ mod tests {
     fn a_new_queue_has_no_statistics_yet() {
         let queue = one_queue(200, br#"{"messages":4,"messages_ready":3,"name":"q"}"#).unwrap();
         assert_eq!(queue, Queue { messages: 4, ready: 3, published: 0.0, delivered: 0.0 });
+        assert_eq!(queue.ready_only(), Queue::of_ready(3));
     }
 
     #[test]

@@ -37,11 +37,6 @@ fn what_is_wrong_is_told_with_what_is_allowed() {
         ),
         (
             "redis",
-            and(&list, &[("password", "hunter2")]),
-            vec!["metadata.password: is a secret: put it into a TriggerAuthentication, or use passwordFromEnv".into()],
-        ),
-        (
-            "redis",
             and(&list[1..], &[("addressFromEnv", "REDIS")]),
             vec!["metadata.addressFromEnv: \"REDIS\" is no variable of the container".into()],
         ),

@@ -111,6 +111,17 @@ fn redis_of_the_tutorial_is_read() {
 }
 
 #[test]
+fn a_secret_in_plain_sight_is_taken_and_not_shown() {
+    let metadata = [("address", "r:1"), ("listName", "l"), ("password", "hunter2")];
+    let (read, warnings) = read("redis", &metadata).unwrap();
+    assert!(!format!("{read:?}").contains("hunter2"));
+    assert_eq!(
+        warnings,
+        ["metadata.password: is a secret in plain sight: put it into a TriggerAuthentication, or use passwordFromEnv"]
+    );
+}
+
+#[test]
 fn clusters_and_sentinels_have_several_addresses() {
     let hosts = [("hosts", "a, b"), ("ports", "1,2"), ("listName", "jobs")];
     let TriggerKind::Redis(read) = fine("redis-cluster", &hosts, &[], &[]) else { panic!() };
