@@ -7,10 +7,20 @@
 //! What an answer means is [`autoscaler::triggers::measure`]'s business; here is how it is got. A read takes no longer than
 //! its trigger's timeout, whatever the server does, and may be dropped at any time. A feature each: `source-prometheus`, ...
 
-#[cfg(any(feature = "grpc", feature = "http-sources"))]
+#[cfg(any(
+    feature = "source-redis"
+))]
+mod asked;
+#[cfg(any(
+    feature = "grpc",
+    feature = "http-sources",
+    feature = "source-redis"
+))]
 mod cause;
 #[cfg(feature = "source-cron")]
 mod cron;
+#[cfg(any(feature = "source-postgresql", feature = "source-redis"))]
+mod edges;
 #[cfg(feature = "source-elasticsearch")]
 mod elasticsearch;
 #[cfg(feature = "source-external")]
@@ -19,6 +29,8 @@ mod external;
 mod gcp_storage;
 #[cfg(feature = "http-sources")]
 mod http;
+#[cfg(feature = "source-redis")]
+mod kept;
 mod key;
 #[cfg(feature = "source-metrics-api")]
 mod metrics_api;
@@ -29,6 +41,8 @@ mod pool;
 mod prometheus;
 #[cfg(feature = "source-rabbitmq")]
 mod rabbitmq;
+#[cfg(feature = "source-redis")]
+mod redis;
 mod server;
 mod slot;
 mod trust;

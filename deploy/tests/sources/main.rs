@@ -16,6 +16,7 @@ mod opened;
 mod process;
 mod prometheus;
 mod rabbitmq;
+mod redis;
 mod scaler;
 mod stub;
 mod stubbed;
