@@ -8,12 +8,14 @@
 //! its trigger's timeout, whatever the server does, and may be dropped at any time. A feature each: `source-prometheus`, ...
 
 #[cfg(any(
+    feature = "source-postgresql",
     feature = "source-redis"
 ))]
 mod asked;
 #[cfg(any(
     feature = "grpc",
     feature = "http-sources",
+    feature = "source-postgresql",
     feature = "source-redis"
 ))]
 mod cause;
@@ -37,6 +39,8 @@ mod metrics_api;
 mod open;
 mod pause;
 mod pool;
+#[cfg(feature = "source-postgresql")]
+mod postgresql;
 #[cfg(feature = "source-prometheus")]
 mod prometheus;
 #[cfg(feature = "source-rabbitmq")]

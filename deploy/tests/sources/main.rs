@@ -13,6 +13,7 @@ mod external;
 mod gcp_storage;
 mod metrics_api;
 mod opened;
+mod postgresql;
 mod process;
 mod prometheus;
 mod rabbitmq;
