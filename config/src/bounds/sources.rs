@@ -36,6 +36,9 @@ pub const SOURCE_NUMBER_BYTES: usize = 64 << 10;
 /// Bytes of what a server says went wrong that are shown: a line for people, not a page.
 pub const SOURCE_TROUBLE_BYTES: usize = 300;
 
+/// Bytes of one frame of AMQP: what RabbitMQ itself proposes.
+pub const AMQP_FRAME_BYTES: usize = 128 << 10;
+
 /// Idle connections kept to one database, of at most [`SOURCE_READS`]: each is a process of the server.
 pub const POSTGRESQL_IDLE: usize = 2;
 

@@ -7,8 +7,11 @@
 //! What an answer means is [`autoscaler::triggers::measure`]'s business; here is how it is got. A read takes no longer than
 //! its trigger's timeout, whatever the server does, and may be dropped at any time. A feature each: `source-prometheus`, ...
 
+#[cfg(feature = "source-rabbitmq")]
+mod amqp;
 #[cfg(any(
     feature = "source-postgresql",
+    feature = "source-rabbitmq",
     feature = "source-redis"
 ))]
 mod asked;
@@ -49,6 +52,8 @@ mod rabbitmq;
 mod redis;
 mod server;
 mod slot;
+#[cfg(feature = "source-rabbitmq")]
+mod stream;
 mod trust;
 
 use std::fmt;

@@ -60,6 +60,8 @@ pub fn open(trigger: &TriggerKind, object: &Object, pool: &Arc<Pool>) -> Result<
         TriggerKind::GcpStorage(it) => Box::new(super::gcp_storage::GcpStorage::open(it, pool)?),
         #[cfg(feature = "source-postgresql")]
         TriggerKind::Postgresql(it) => Box::new(super::postgresql::Postgresql::open(it, pool)?),
+        #[cfg(feature = "source-rabbitmq")]
+        TriggerKind::Rabbitmq(it) if it.protocol == Protocol::Amqp => Box::new(super::amqp::Amqp::open(it, pool)?),
         #[cfg(feature = "source-redis")]
         TriggerKind::Redis(it) => Box::new(super::redis::Redis::open(it, pool)?),
         #[cfg(feature = "source-cron")]

@@ -6,6 +6,7 @@
     reason = "a test may panic, also where it is not a test function; one that is skipped says so"
 )]
 
+mod amqp;
 mod cron;
 mod delay;
 mod elasticsearch;
