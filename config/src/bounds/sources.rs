@@ -39,6 +39,15 @@ pub const SOURCE_TROUBLE_BYTES: usize = 300;
 /// Bytes of one frame of AMQP: what RabbitMQ itself proposes.
 pub const AMQP_FRAME_BYTES: usize = 128 << 10;
 
+/// Bytes of one answer of a Kafka broker: the partitions and leaders of the largest clusters are a few MiB.
+pub const KAFKA_ANSWER_BYTES: usize = 16 << 20;
+
+/// Brokers of one cluster that are kept connections to: more than any cluster has.
+pub const KAFKA_BROKERS: usize = 1_000;
+
+/// How often a password may have to be hashed to log in at Kafka: brokers ask for 4,096 to 16,384, and this takes 0.1 s.
+pub const SCRAM_ITERATIONS: u32 = 200_000;
+
 /// Idle connections kept to one database, of at most [`SOURCE_READS`]: each is a process of the server.
 pub const POSTGRESQL_IDLE: usize = 2;
 

@@ -10,6 +10,7 @@
 #[cfg(feature = "source-rabbitmq")]
 mod amqp;
 #[cfg(any(
+    feature = "source-kafka",
     feature = "source-postgresql",
     feature = "source-rabbitmq",
     feature = "source-redis"
@@ -18,6 +19,7 @@ mod asked;
 #[cfg(any(
     feature = "grpc",
     feature = "http-sources",
+    feature = "source-kafka",
     feature = "source-postgresql",
     feature = "source-redis"
 ))]
@@ -34,6 +36,8 @@ mod external;
 mod gcp_storage;
 #[cfg(feature = "http-sources")]
 mod http;
+#[cfg(feature = "source-kafka")]
+mod kafka;
 #[cfg(feature = "source-redis")]
 mod kept;
 mod key;
@@ -52,7 +56,7 @@ mod rabbitmq;
 mod redis;
 mod server;
 mod slot;
-#[cfg(feature = "source-rabbitmq")]
+#[cfg(any(feature = "source-kafka", feature = "source-rabbitmq"))]
 mod stream;
 mod trust;
 

@@ -58,6 +58,8 @@ pub fn open(trigger: &TriggerKind, object: &Object, pool: &Arc<Pool>) -> Result<
         TriggerKind::Elasticsearch(it) => Box::new(super::elasticsearch::Elasticsearch::open(it, pool)?),
         #[cfg(feature = "source-gcp-storage")]
         TriggerKind::GcpStorage(it) => Box::new(super::gcp_storage::GcpStorage::open(it, pool)?),
+        #[cfg(feature = "source-kafka")]
+        TriggerKind::Kafka(it) => Box::new(super::kafka::Kafka::open(it, pool)?),
         #[cfg(feature = "source-postgresql")]
         TriggerKind::Postgresql(it) => Box::new(super::postgresql::Postgresql::open(it, pool)?),
         #[cfg(feature = "source-rabbitmq")]

@@ -12,6 +12,7 @@ mod delay;
 mod elasticsearch;
 mod external;
 mod gcp_storage;
+mod kafka;
 mod metrics_api;
 mod opened;
 mod postgresql;
