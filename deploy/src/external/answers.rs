@@ -72,6 +72,7 @@ impl Queries {
 
     async fn is_active(&self, object: ScaledObjectRef) -> Result<tonic::Response<IsActive>, Status> {
         let asked = read(&object)?;
+        // Whatever is measured: no pod is taken away from a request.
         Ok(tonic::Response::new(IsActive { result: self.load(&asked)?.open > 0 }))
     }
 

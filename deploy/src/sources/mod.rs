@@ -7,26 +7,17 @@
 //! What an answer means is [`autoscaler::triggers::measure`]'s business; here is how it is got. A read takes no longer than
 //! its trigger's timeout, whatever the server does, and may be dropped at any time. A feature each: `source-prometheus`, ...
 
+#![cfg_attr(
+    not(feature = "sources"),
+    allow(dead_code, unused_imports, reason = "with fewer clients less of what they share is used")
+)]
+
 #[cfg(feature = "source-rabbitmq")]
 mod amqp;
-#[cfg(any(
-    feature = "source-kafka",
-    feature = "source-postgresql",
-    feature = "source-rabbitmq",
-    feature = "source-redis"
-))]
 mod asked;
-#[cfg(any(
-    feature = "grpc",
-    feature = "http-sources",
-    feature = "source-kafka",
-    feature = "source-postgresql",
-    feature = "source-redis"
-))]
 mod cause;
 #[cfg(feature = "source-cron")]
 mod cron;
-#[cfg(any(feature = "source-postgresql", feature = "source-redis"))]
 mod edges;
 #[cfg(feature = "source-elasticsearch")]
 mod elasticsearch;
@@ -38,7 +29,6 @@ mod gcp_storage;
 mod http;
 #[cfg(feature = "source-kafka")]
 mod kafka;
-#[cfg(feature = "source-redis")]
 mod kept;
 mod key;
 #[cfg(feature = "source-metrics-api")]
@@ -56,7 +46,6 @@ mod rabbitmq;
 mod redis;
 mod server;
 mod slot;
-#[cfg(any(feature = "source-kafka", feature = "source-rabbitmq"))]
 mod stream;
 mod trust;
 

@@ -43,7 +43,7 @@ impl OpenError {
 ///
 /// # Errors
 /// When the trigger is no source's, or not in this binary, or a parameter of it cannot be used, or there are too many.
-#[allow(unused_variables, unused_imports, unreachable_patterns, reason = "by the features that are on")]
+#[allow(unused_variables, unreachable_code, unreachable_patterns, reason = "by the features that are on")]
 pub fn open(trigger: &TriggerKind, object: &Object, pool: &Arc<Pool>) -> Result<Box<dyn Source>, OpenError> {
     Ok(match trigger {
         #[cfg(feature = "source-prometheus")]
