@@ -151,3 +151,41 @@ impl fmt::Debug for Client {
         f.debug_tuple("Client").field(&format!("{host}:{port}")).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use autoscaler::triggers::metadata::{Parameters, TriggerKind};
+
+    use super::*;
+
+    fn address(host: &str, more: &[(&str, &str)]) -> Result<Address, OpenError> {
+        let metadata = [&[("host", host), ("queueName", "q"), ("mode", "QueueLength"), ("value", "5")], more].concat();
+        let metadata: BTreeMap<_, _> =
+            metadata.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+        let nothing = BTreeMap::new();
+        let parameters = Parameters::new(&metadata, &nothing, &nothing);
+        let (TriggerKind::Rabbitmq(trigger), _) = TriggerKind::parse("rabbitmq", parameters).unwrap() else { panic!() };
+        Address::of(&trigger)
+    }
+
+    #[test]
+    fn every_part_of_a_uri_is_found_and_unescaped() {
+        let read = address("amqps://m%40e:p%2Fw@[::1]:1234/a%2Fb?heartbeat=5", &[]).unwrap();
+        assert_eq!((&*read.host, read.port, &*read.vhost, read.is_tls), ("[::1]", 1234, "a/b", true));
+        assert_eq!((read.user.expose(), read.password.expose()), ("m@e", "p/w"));
+        let read = address("amqp://rabbit", &[]).unwrap();
+        assert_eq!((&*read.host, read.port, &*read.vhost, read.is_tls), ("rabbit", 5672, "/", false));
+        assert_eq!((read.user.expose(), read.password.expose()), ("guest", "guest"));
+        let read = address("amqp://rabbit/a", &[("vhostName", "b/c"), ("tls", "enable")]).unwrap();
+        assert_eq!((read.port, &*read.vhost), (5671, "b/c"));
+    }
+
+    #[test]
+    fn what_amqp_cannot_say_is_refused() {
+        let long = "x".repeat(256);
+        let problem = address("amqp://rabbit", &[("vhostName", &long)]).err().unwrap().to_string();
+        assert_eq!(problem, "vhostName: is longer than 255 bytes");
+    }
+}

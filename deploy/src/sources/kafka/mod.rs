@@ -2,8 +2,7 @@
 //!
 //! A broker tells which brokers there are, the group's coordinator what it has committed, and the leaders of the partitions
 //! where these begin and end. One connection a broker, on which one question follows the other; who reads the same at
-//! once reads once. What a partition's lag is depends on what was committed at the last look, which each trigger
-//! remembers for itself.
+//! once reads once. Which commits stand still each trigger remembers for itself.
 
 mod broker;
 mod codec;
@@ -18,11 +17,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use autoscaler::triggers::Reading;
-use autoscaler::triggers::measure::kafka::{Lag, Persistence, partition_lag, total};
+use autoscaler::triggers::measure::kafka::{Commits, Persistence, total};
 use autoscaler::triggers::metadata::{Kafka as Trigger, SaslMechanism};
-use config::bounds;
+use config::{Time, bounds};
 use futures_core::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio_rustls::TlsConnector;
@@ -41,35 +41,26 @@ pub(super) struct Kafka {
     trigger: Trigger,
     client: Arc<Client>,
     asked: Asked<Arc<Seen>>,
-    looks: Mutex<Looks>,
-}
-
-/// The last two looks that were not the same.
-#[derive(Debug, Default)]
-struct Looks {
-    last: Option<Arc<Seen>>,
-    before: Option<Arc<Seen>>,
+    interval: Duration,
+    commits: Mutex<Commits>,
 }
 
 impl Kafka {
-    pub(super) fn open(trigger: &Trigger, pool: &Pool) -> Result<Kafka, OpenError> {
+    pub(super) fn open(trigger: &Trigger, interval: Duration, pool: &Pool) -> Result<Kafka, OpenError> {
         let who = key(trigger);
         let client = pool.share(who, || Client::new(trigger))?;
         let limit = trigger.partitions.as_ref().map(|all| format!("{all:?}")).unwrap_or_default();
         let topic = trigger.topic.as_deref().unwrap_or_default();
         let key = Key::new([who.as_ref(), trigger.group.as_bytes(), topic.as_bytes(), limit.as_bytes()]);
         let asked = Asked::new(&trigger.servers.join(","), key, pool)?;
-        Ok(Kafka { trigger: trigger.clone(), client, asked, looks: Mutex::default() })
+        Ok(Kafka { trigger: trigger.clone(), client, asked, interval, commits: Mutex::default() })
     }
 
-    /// What `seen` means, after what was seen before.
-    fn reading(&self, seen: Arc<Seen>) -> Reading {
-        let mut looks = self.looks.lock();
-        // An answer that was already looked at is not a partition that stands still.
-        if !looks.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, &seen)) {
-            looks.before = looks.last.replace(seen.clone());
-        }
-        lag(&self.trigger, &seen, looks.before.as_deref())
+    /// What `seen` means at `now`, after what was seen before.
+    fn reading(&self, seen: &Seen, now: Time) -> Reading {
+        let partitions: Vec<_> = seen.iter().map(|((topic, number), at)| ((topic.as_str(), *number), *at)).collect();
+        let lags = self.commits.lock().lags(&partitions, Persistence::of(&self.trigger), self.interval, now);
+        total(&lags, self.trigger.cap, self.trigger.target).reading(self.trigger.activation)
     }
 }
 
@@ -79,25 +70,14 @@ impl Source for Kafka {
             let which = Which::of(&self.trigger);
             let offsets = async { self.client.offsets(&which).await.map(Arc::new) };
             let seen = self.asked.read(look, offsets).await;
-            seen.map_or_else(Reading::Failed, |seen| self.reading(seen)).into()
+            let now = Time::from_secs_f64(look.at as f64);
+            seen.map_or_else(Reading::Failed, |seen| self.reading(&seen, now)).into()
         })
     }
 
     fn key(&self) -> &Key {
         self.asked.key()
     }
-}
-
-fn lag(trigger: &Trigger, seen: &Seen, before: Option<&Seen>) -> Reading {
-    let settings = Persistence::of(trigger);
-    let lags: Vec<Lag> = seen
-        .iter()
-        .map(|(at, offsets)| {
-            let previous = before.and_then(|before| before.get(at)).and_then(|offsets| offsets.committed);
-            partition_lag(*offsets, previous, settings)
-        })
-        .collect();
-    total(&lags, trigger.cap, trigger.target).reading(trigger.activation)
 }
 
 /// Stands for the cluster and the user of `trigger`.

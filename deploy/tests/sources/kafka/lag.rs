@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use autoscaler::triggers::Reading;
+use deploy::sources::Look;
 
 use super::Tansu;
 use super::client::Client;
@@ -55,10 +56,12 @@ async fn lag_that_does_not_move_keeps_pods_and_asks_for_none() {
     client.commit("orders", 0, 1).await;
     client.commit("orders", 1, 1).await;
     let source = tansu.source(tansu.port, &[("topic", "orders"), ("excludePersistentLag", "true")], &[]);
-    assert_eq!(read(&*source).await, value(16.0, true));
+    let at = async |at| source.read(Look { at, age: Duration::ZERO }).await.reading;
+    assert_eq!(at(100).await, value(16.0, true));
+    assert_eq!(at(115).await, value(16.0, true), "half a polling interval says nothing");
     client.commit("orders", 0, 3).await;
-    assert_eq!(read(&*source).await, value(6.0, true), "the other has not moved");
-    assert_eq!(read(&*source).await, value(0.0, true));
+    assert_eq!(at(130).await, value(6.0, true), "the other has not moved");
+    assert_eq!(at(160).await, value(0.0, true));
 }
 
 #[tokio::test]
