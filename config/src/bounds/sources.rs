@@ -36,6 +36,21 @@ pub const SOURCE_NUMBER_BYTES: usize = 64 << 10;
 /// Bytes of what a server says went wrong that are shown: a line for people, not a page.
 pub const SOURCE_TROUBLE_BYTES: usize = 300;
 
+/// Bytes of one frame of AMQP: what RabbitMQ itself proposes.
+pub const AMQP_FRAME_BYTES: usize = 128 << 10;
+
+/// Bytes of one answer of a Kafka broker: the partitions and leaders of the largest clusters are a few MiB.
+pub const KAFKA_ANSWER_BYTES: usize = 16 << 20;
+
+/// Brokers of one cluster that are kept connections to: more than any cluster has.
+pub const KAFKA_BROKERS: usize = 1_000;
+
+/// How often a password may have to be hashed to log in at Kafka: brokers ask for 4,096 to 16,384, and this takes 0.1 s.
+pub const SCRAM_ITERATIONS: u32 = 200_000;
+
+/// Idle connections kept to one database, of at most [`SOURCE_READS`]: each is a process of the server.
+pub const POSTGRESQL_IDLE: usize = 2;
+
 /// Endpoints of one Service that are asked for a number: as many as there are in one EndpointSlice.
 pub const SOURCE_ENDPOINTS: usize = 100;
 

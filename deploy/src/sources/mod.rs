@@ -12,10 +12,13 @@
     allow(dead_code, unused_imports, reason = "with fewer clients less of what they share is used")
 )]
 
-#[cfg(any(feature = "grpc", feature = "http-sources"))]
+#[cfg(feature = "source-rabbitmq")]
+mod amqp;
+mod asked;
 mod cause;
 #[cfg(feature = "source-cron")]
 mod cron;
+mod edges;
 #[cfg(feature = "source-elasticsearch")]
 mod elasticsearch;
 #[cfg(feature = "source-external")]
@@ -24,18 +27,26 @@ mod external;
 mod gcp_storage;
 #[cfg(feature = "http-sources")]
 mod http;
+#[cfg(feature = "source-kafka")]
+mod kafka;
+mod kept;
 mod key;
 #[cfg(feature = "source-metrics-api")]
 mod metrics_api;
 mod open;
 mod pause;
 mod pool;
+#[cfg(feature = "source-postgresql")]
+mod postgresql;
 #[cfg(feature = "source-prometheus")]
 mod prometheus;
 #[cfg(feature = "source-rabbitmq")]
 mod rabbitmq;
+#[cfg(feature = "source-redis")]
+mod redis;
 mod server;
 mod slot;
+mod stream;
 mod trust;
 
 use std::fmt;

@@ -1,6 +1,7 @@
 //! From a trigger to what reads it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use autoscaler::triggers::metadata::{Protocol, TriggerKind};
 use config::bounds;
@@ -14,6 +15,8 @@ pub struct Object {
     pub namespace: String,
     /// Its name.
     pub name: String,
+    /// Its `pollingInterval`: what has not moved for so long stands still.
+    pub interval: Duration,
 }
 
 /// Why there is nothing that reads a trigger.
@@ -58,6 +61,14 @@ pub fn open(trigger: &TriggerKind, object: &Object, pool: &Arc<Pool>) -> Result<
         TriggerKind::Elasticsearch(it) => Box::new(super::elasticsearch::Elasticsearch::open(it, pool)?),
         #[cfg(feature = "source-gcp-storage")]
         TriggerKind::GcpStorage(it) => Box::new(super::gcp_storage::GcpStorage::open(it, pool)?),
+        #[cfg(feature = "source-kafka")]
+        TriggerKind::Kafka(it) => Box::new(super::kafka::Kafka::open(it, object.interval, pool)?),
+        #[cfg(feature = "source-postgresql")]
+        TriggerKind::Postgresql(it) => Box::new(super::postgresql::Postgresql::open(it, pool)?),
+        #[cfg(feature = "source-rabbitmq")]
+        TriggerKind::Rabbitmq(it) if it.protocol == Protocol::Amqp => Box::new(super::amqp::Amqp::open(it, pool)?),
+        #[cfg(feature = "source-redis")]
+        TriggerKind::Redis(it) => Box::new(super::redis::Redis::open(it, pool)?),
         #[cfg(feature = "source-cron")]
         TriggerKind::Cron(it) => Box::new(super::cron::Cron::open(it)?),
         #[cfg(feature = "source-external")]

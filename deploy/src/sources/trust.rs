@@ -54,7 +54,8 @@ pub(super) fn nobody() -> ClientConfig {
     builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth()
 }
 
-fn roots(tls: &Tls) -> Result<RootCertStore, OpenError> {
+/// Whom `tls` trusts, but for `unsafeSsl`.
+pub(super) fn roots(tls: &Tls) -> Result<RootCertStore, OpenError> {
     let mut roots = RootCertStore::empty();
     let Some(ca) = &tls.ca else {
         let found = rustls_native_certs::load_native_certs();

@@ -6,16 +6,20 @@
     reason = "a test may panic, also where it is not a test function; one that is skipped says so"
 )]
 
+mod amqp;
 mod cron;
 mod delay;
 mod elasticsearch;
 mod external;
 mod gcp_storage;
+mod kafka;
 mod metrics_api;
 mod opened;
+mod postgresql;
 mod process;
 mod prometheus;
 mod rabbitmq;
+mod redis;
 mod scaler;
 mod stub;
 mod stubbed;

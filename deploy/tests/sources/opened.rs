@@ -24,7 +24,8 @@ pub(crate) fn pool() -> Arc<Pool> {
 }
 
 pub(crate) fn try_opened(trigger: &TriggerKind, pool: &Arc<Pool>) -> Result<Box<dyn Source>, OpenError> {
-    open(trigger, &Object { namespace: "shop".to_owned(), name: "worker".to_owned() }, pool)
+    let interval = Duration::from_secs(30);
+    open(trigger, &Object { namespace: "shop".to_owned(), name: "worker".to_owned(), interval }, pool)
 }
 
 /// The source of a trigger in a pool.

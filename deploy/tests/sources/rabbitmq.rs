@@ -15,17 +15,18 @@ use crate::delay::Delay;
 use crate::opened::{opened, pool, read, trigger, trouble, until, value};
 use crate::process::{Scratch, Server, found, free_port, listening};
 
-struct Rabbit {
+/// A RabbitMQ, which may be stopped and started again.
+pub(crate) struct Rabbit {
     scratch: Scratch,
     binary: PathBuf,
-    amqp: u16,
+    pub(crate) amqp: u16,
     http: u16,
     names: u16,
     cluster: u16,
 }
 
 impl Rabbit {
-    fn new() -> Option<Rabbit> {
+    pub(crate) fn new() -> Option<Rabbit> {
         // Not the one in PATH, which would become another user.
         let binary = PathBuf::from("/usr/lib/rabbitmq/bin/rabbitmq-server");
         let binary = if binary.is_file() { binary } else { found("rabbitmq-server", "ROUSE_RABBITMQ")? };
@@ -41,7 +42,7 @@ impl Rabbit {
     }
 
     /// The server, and before it who knows the names of Erlang's nodes: left to itself, that one would stay.
-    async fn start(&self) -> [Server; 2] {
+    pub(crate) async fn start(&self) -> [Server; 2] {
         let names =
             Server::start(Command::new("epmd").args(["-port", &self.names.to_string(), "-address", "127.0.0.1"]));
         listening(self.names).await;
@@ -64,7 +65,7 @@ impl Rabbit {
     }
 
     /// Asks the management API for something to be done.
-    async fn does(&self, method: Method, path: &str, body: &str) {
+    pub(crate) async fn does(&self, method: Method, path: &str, body: &str) {
         let stream = TcpStream::connect(("127.0.0.1", self.http)).await.unwrap();
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         let connection = tokio::spawn(connection);
@@ -80,7 +81,7 @@ impl Rabbit {
         connection.abort();
     }
 
-    async fn publish(&self, vhost: &str, queue: &str, messages: u32) {
+    pub(crate) async fn publish(&self, vhost: &str, queue: &str, messages: u32) {
         let body = format!(
             r#"{{"properties":{{"delivery_mode":2}},"routing_key":"{queue}","payload":"x","payload_encoding":"string"}}"#
         );

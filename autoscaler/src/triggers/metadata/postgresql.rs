@@ -15,6 +15,8 @@ pub struct Postgresql {
     pub target: f64,
     /// `activationTargetQueryValue` (0).
     pub activation: f64,
+    /// `notifyChannel` (not KEDA's): a channel on which the server is listened to for `NOTIFY`, rather than polled only.
+    pub notify_channel: Option<String>,
 }
 
 /// How to connect to PostgreSQL.
@@ -48,7 +50,8 @@ impl Postgresql {
         let query = parameters.needed_text(plain("query"));
         let target = parameters.needed(anywhere("targetQueryValue"), positive);
         let activation = parameters.float(plain("activationTargetQueryValue")).unwrap_or(0.0);
-        Some(Postgresql { connection: connection?, query: query?, target: target?, activation })
+        let notify_channel = parameters.text(plain("notifyChannel"));
+        Some(Postgresql { connection: connection?, query: query?, target: target?, activation, notify_channel })
     }
 }
 

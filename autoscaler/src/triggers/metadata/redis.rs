@@ -26,6 +26,9 @@ pub struct Redis {
     pub target: u64,
     /// `activationListLength`, `activationLagCount` (0).
     pub activation: u64,
+    /// `keyspaceNotifications` (false; not KEDA's): whether the server is listened to for what is added, rather than
+    /// polled only.
+    pub notifications: bool,
 }
 
 /// Where a Redis is; each address is `host:port`.
@@ -84,6 +87,7 @@ impl Redis {
             username: parameters.secret(anywhere("username")),
             password: parameters.secret(hidden("password")),
             database: u32::try_from(database).unwrap_or(u32::MAX),
+            notifications: parameters.switch(plain("keyspaceNotifications")),
             tls: enabled.then_some(tls),
             server: server?,
             key,

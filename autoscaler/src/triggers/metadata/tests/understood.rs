@@ -106,8 +106,20 @@ fn redis_of_the_tutorial_is_read() {
             count: Count::Items,
             target: 5,
             activation: 5,
+            notifications: false,
         }
     );
+}
+
+#[test]
+fn what_tells_of_changes_is_asked_to() {
+    let metadata = [("address", "redis:6379"), ("listName", "jobs"), ("keyspaceNotifications", "true")];
+    let TriggerKind::Redis(redis) = fine("redis", &metadata, &[], &[]) else { panic!() };
+    assert!(redis.notifications);
+    let metadata = [("query", "SELECT 1"), ("targetQueryValue", "5"), ("notifyChannel", "jobs")];
+    let auth = [("connection", "postgres://db/jobs")];
+    let TriggerKind::Postgresql(postgresql) = fine("postgresql", &metadata, &auth, &[]) else { panic!() };
+    assert_eq!(postgresql.notify_channel.as_deref(), Some("jobs"));
 }
 
 #[test]
