@@ -22,6 +22,7 @@ use self::deadlines::Deadlines;
 use self::scaled::{Cause, Scaled};
 use crate::decide::TICK;
 use crate::latency::LatencyNow;
+use crate::pods::PodCounts;
 
 pub use action::Action;
 pub use explain::{Decided, Explanation, LoadNow, ReportersNow, Status, ToZeroNow};
@@ -240,6 +241,12 @@ impl Engine {
     /// What the workload's triggers ask for; `None` when it has none (any more).
     pub fn triggered(&mut self, now: Time, id: &WorkloadId, triggered: Option<Triggered>) {
         self.with(now, id, |scaled, out| scaled.trigger(now, triggered, out));
+    }
+
+    /// How many pods the workload was asked to have, and those that it has.
+    pub fn pods(&self, id: &WorkloadId) -> Option<(u32, PodCounts)> {
+        let scaled = &self.workloads.get(id)?.scaled;
+        Some((scaled.replicas.asked, scaled.pods.counts()))
     }
 
     /// Whether there is such a workload.

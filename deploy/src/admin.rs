@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::exposition;
 use crate::link::Hub;
+use crate::triggers::Told;
 use crate::wakes::Wakes;
 
 /// What is said where there is nothing.
@@ -42,6 +43,7 @@ impl Watched {
 pub struct Admin {
     inner: Arc<Inner>,
     wakes: Wakes,
+    triggers: Told,
 }
 
 struct Inner {
@@ -62,19 +64,26 @@ impl Admin {
         Admin {
             inner: Arc::new(Inner { engine, fronts: Watched::Here(activator), clock, metrics }),
             wakes: Wakes::default(),
+            triggers: Told::default(),
         }
     }
 
     /// An admin port of an autoscaler.
     pub fn of_autoscaler(engine: Arc<Mutex<Engine>>, hub: Arc<Hub>, clock: Clock, metrics: PrometheusHandle) -> Admin {
         let (wakes, fronts) = (hub.wakes(), Watched::Linked(hub));
-        Admin { inner: Arc::new(Inner { engine, fronts, clock, metrics }), wakes }
+        Admin { inner: Arc::new(Inner { engine, fronts, clock, metrics }), wakes, triggers: Told::default() }
     }
 
     /// The same, which knows of wakes.
     #[must_use]
     pub fn with_wakes(self, wakes: &Wakes) -> Admin {
         Admin { wakes: wakes.clone(), ..self }
+    }
+
+    /// The same, which knows of triggers.
+    #[must_use]
+    pub fn with_triggers(self, triggers: &Told) -> Admin {
+        Admin { triggers: triggers.clone(), ..self }
     }
 
     fn answer(&self, method: &Method, path: &str) -> Response<Body<()>> {
@@ -123,6 +132,9 @@ impl Admin {
         let explained = self.inner.engine.lock().explain(self.inner.clock.now(), id)?;
         let mut answer = json!(explained);
         answer["wakes"] = self.wakes.of(id).iter().map(|woken| woken.told(self.inner.clock.now())).collect();
+        if let Some(triggers) = self.triggers.of(id) {
+            answer["triggers"] = json!(triggers);
+        }
         if let Some(seen) = self.inner.fronts.snapshot(id) {
             answer["state"] = answer["to_zero"]["state"].clone();
             answer["held"] = json!(seen.held);

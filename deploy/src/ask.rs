@@ -117,6 +117,7 @@ fn explanation(answer: &Value) -> String {
     for woken in list(&answer["wakes"]) {
         line("wake", wake(woken));
     }
+    triggers(&answer["triggers"]).into_iter().for_each(|told| line("trigger", told));
     for decided in list(&answer["decisions"]) {
         let decision = &decided["decision"];
         let wanted = text(&decision["desired"]);
@@ -129,6 +130,26 @@ fn explanation(answer: &Value) -> String {
         }
     }
     out
+}
+
+/// What triggers say, where there are any, and what came of it.
+fn triggers(told: &Value) -> Vec<String> {
+    let each = list(&told["triggers"]).map(|trigger| {
+        let is = match (&trigger["value"], &trigger["error"]) {
+            (Value::Null, Value::Null) => "no data".to_owned(),
+            (Value::Null, error) => format!("failed: {}", text(error)),
+            (value, _) => number(value),
+        };
+        let active = if trigger["active"] == true { ", active" } else { "" };
+        format!("{}: {is}{active}", text(&trigger["name"]))
+    });
+    let reasons =
+        list(&told["reasons"]).map(|reason| format!("  {}: {}", text(&reason["rule"]), text(&reason["because"])));
+    let asked = told["object"].as_str().map(|object| {
+        let fallback = if told["fallback"] == true { ", by a fallback" } else { "" };
+        format!("{object} asks for {} pods{fallback}; {}", text(&told["desired"]), text(&told["active"][1]))
+    });
+    asked.into_iter().chain(each).chain(reasons).collect()
 }
 
 /// How long requests took, where there were any.
@@ -203,6 +224,30 @@ mod tests {
         let told = explanation(&serde_json::json!({ "latency": { "answered": took, "held": null } }));
         let lines: Vec<_> = told.lines().filter(|line| line.starts_with("latency")).collect();
         assert_eq!(lines, ["latency     7 answered of late: p50 12.5, p90 100.0, p99 2500.0 ms"]);
+    }
+
+    #[test]
+    fn triggers_are_told_with_what_came_of_them() {
+        let told = explanation(&serde_json::json!({ "triggers": {
+            "object": "ScaledObject default/worker", "desired": 1, "fallback": false, "active": ["True", "ScalerActive"],
+            "triggers": [
+                { "name": "redis", "value": 6.0, "active": true, "error": null },
+                { "name": "cron", "value": null, "active": false, "error": null },
+                { "name": "kafka", "value": null, "active": false, "error": "no answer in time" },
+            ],
+            "reasons": [{ "rule": "wake", "pods": 1, "because": "a trigger is active" }],
+        } }));
+        let lines: Vec<_> = told.lines().filter_map(|line| line.strip_prefix("trigger     ")).collect();
+        assert_eq!(
+            lines,
+            [
+                "ScaledObject default/worker asks for 1 pods; ScalerActive",
+                "redis: 6, active",
+                "cron: no data",
+                "kafka: failed: no answer in time",
+                "  wake: a trigger is active",
+            ]
+        );
     }
 
     #[test]

@@ -95,6 +95,7 @@ impl<P: Platform, F: Fronts> Driver<P, F> {
                 // As it is now: one that is back may have been heard before this.
                 Heard::Lost(reporter) if self.fronts.is_linked(&reporter) => {}
                 Heard::Lost(reporter) => engine.lost(now, &reporter),
+                Heard::Triggered(workload, triggered) => engine.triggered(now, &workload, triggered),
                 // As it is now rather than as it was when this was sent: the platform may have said otherwise since.
                 Heard::Pod(id) => {
                     if let Some(pod) = self.fronts.believed(&id) {

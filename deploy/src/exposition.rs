@@ -3,6 +3,7 @@
 //! Nothing here is on the way of a request: counts are kept where things happen and read when somebody asks.
 
 mod latency;
+pub(crate) mod triggers;
 
 use activator::Snapshot;
 use anyhow::Context;
@@ -115,10 +116,17 @@ fn builder() -> anyhow::Result<PrometheusBuilder> {
         .and_then(|builder| {
             builder.set_buckets_for_metric(Matcher::Full(WAKE_PHASE_SECONDS.to_owned()), &PHASE_BUCKETS)
         })
+        .and_then(|builder| {
+            builder.set_buckets_for_metric(Matcher::Full(triggers::READ_SECONDS.to_owned()), &triggers::BUCKETS)
+        })
+        .and_then(|builder| {
+            builder.set_buckets_for_metric(Matcher::Full(triggers::DECIDED_SECONDS.to_owned()), &triggers::BUCKETS)
+        })
         .context("the buckets are no buckets")
 }
 
 fn describe() {
+    triggers::describe();
     describe_counter!(SCALE_CALLS, "Times that the platform was asked for another number of pods");
     describe_counter!(PODS_STARTED, "Pods started");
     describe_counter!(WORKLOAD_FAILURES, "Times that a workload could not have a ready pod");

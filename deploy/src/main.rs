@@ -137,7 +137,10 @@ fn check(paths: &[PathBuf]) -> ExitCode {
                 println!("warning: {}", files::NOTHING_TO_SERVE);
             }
             for declared in &manifests.workloads {
-                println!("{}: ok, at {}", declared.source, declared.workload.hosts.join(", "));
+                match declared.worker {
+                    true => println!("{}: ok, for triggers only: no Service is its", declared.source),
+                    false => println!("{}: ok, at {}", declared.source, declared.workload.hosts.join(", ")),
+                }
             }
             let objects = manifests.scaled_objects.iter().map(|declared| (&declared.place, &declared.object.triggers));
             let jobs = manifests.scaled_jobs.iter().map(|declared| (&declared.place, &declared.job.triggers));

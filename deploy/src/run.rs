@@ -24,9 +24,10 @@ use crate::local::{LocalPlatform, LocalSettings, adopt_orphans};
 use crate::narrate::Narrator;
 use crate::process::{self, RunError, Signals, raise_file_limit};
 use crate::spans;
+use crate::triggers::Keepers;
 use crate::{exposition, files, link, log};
 use doors::Doors;
-use edits::Served;
+use edits::{Served, Triggers};
 pub use options::RunOptions;
 
 /// How long after the whole second the engine ticks: the reports of that second, which the Link takes a millisecond
@@ -69,6 +70,7 @@ async fn serve(options: &RunOptions, manifests: Manifests, watch: Watch) -> anyh
 
     let mut tasks = JoinSet::new();
     let (sender, frames) = link::channel();
+    let heard = sender.clone();
     tasks.spawn(link::carry(Arc::clone(&activator), clock, sender));
     let driver = Driver {
         platform: Arc::clone(&platform),
@@ -81,13 +83,17 @@ async fn serve(options: &RunOptions, manifests: Manifests, watch: Watch) -> anyh
     tasks.spawn(driver.run());
 
     let asking = Connections::default();
+    let keepers = Keepers::new(Arc::clone(&engine), heard, clock);
     let admin = Admin::new(engine, Arc::clone(&activator), clock, metrics).with_wakes(platform.wakes());
+    let admin = admin.with_triggers(keepers.told());
     let _gateway = doors::listen(&clients, gateway, activator.gateway());
     let _admin = doors::listen(&asking, admin_port, admin);
     doors.set(plan);
     info!("serving {} workloads on http://{listen} (admin http://{admin_at})", manifests.workloads.len());
 
-    let mut served = Served { workloads: manifests.workloads, platform, activator, doors };
+    let mut triggers = Triggers::new(keepers);
+    triggers.set(triggers.plan(&manifests)?).await;
+    let mut served = Served { workloads: manifests.workloads, platform, activator, doors, triggers };
     served.until(watch, &mut signals).await;
     info!("ending: finishing {} requests (a second signal ends at once)", served.open_requests());
     let finish = async {
@@ -107,8 +113,7 @@ fn warn(manifests: &Manifests) {
     for warning in &manifests.warnings {
         warn!("{warning}");
     }
-    let objects = manifests.scaled_objects.iter().map(|declared| &declared.place);
-    for (file, object) in objects.chain(manifests.scaled_jobs.iter().map(|declared| &declared.place)) {
+    for (file, object) in manifests.scaled_jobs.iter().map(|declared| &declared.place) {
         warn!("{file}: {object}: is read and not served yet: its triggers ask for no pods");
     }
     if manifests.workloads.is_empty() {

@@ -2,11 +2,22 @@
 
 use std::collections::BTreeMap;
 
+mod keeper;
+mod keepers;
+mod plan;
+#[cfg(test)]
+mod stories;
+mod told;
+
 use autoscaler::triggers::metadata::{Parameters, TriggerKind};
 use autoscaler::triggers::object::Composite;
 use config::keda::{ScaledObject, Trigger};
 use config::manifest::{self, DeclaredJob, DeclaredObject, Given, Manifests};
 use config::{Findings, Problems, Warning};
+
+pub use keepers::Keepers;
+pub use plan::{Plan, PlanError};
+pub use told::{Told, TriggerNow, TriggersNow};
 
 /// Reads manifests with the parameters of all their triggers: each file a name for messages and its text.
 ///

@@ -23,7 +23,7 @@ async fn an_app_does_not_outlive_its_shim() {
     let (policy, serving) = (Policy::default(), Serving::default());
     let workload = Workload { id, policy, serving, hosts: Vec::new() };
     let id = workload.id.clone();
-    let declared = Declared { workload, template, ports: Vec::new(), source: "a test".to_owned() };
+    let declared = Declared { workload, template, ports: Vec::new(), worker: false, source: "a test".to_owned() };
 
     let (states, mut state) = mpsc::channel(16);
     let on_pod = Box::new(move |pod: &Pod, _: &Arc<Front>| states.try_send(pod.state).unwrap());

@@ -1,6 +1,7 @@
 //! `behavior` holds down to zero, unless a setting says that KEDA's jump is wanted.
 
-use autoscaler::triggers::object::{Steps, ToZero};
+use autoscaler::triggers::object::Steps;
+use config::keda::ToZero;
 use serde_json::{Value, json};
 
 use crate::world::{World, rules, value};

@@ -27,3 +27,12 @@ pub const SOURCE_TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(1)..
 
 /// Partitions that a `partitionLimitation` may name: more than any topic has, and a range is written in a few letters.
 pub const PARTITIONS_NAMED: usize = 100_000;
+
+/// How old an answer to the same question may be when objects that share it are read at the same time: longer than a busy
+/// machine takes from one of them to the next, and much shorter than any polling interval.
+pub const TRIGGER_SHARED_AGE: Duration = Duration::from_millis(500);
+
+/// How long an object rests between two reads because of what a server says unasked, and until it looks again for a
+/// workload that the platform does not know yet: so often that nobody waits, and so rarely that a server that says much is
+/// not read at each word.
+pub const TRIGGER_PAUSE: Duration = Duration::from_millis(200);

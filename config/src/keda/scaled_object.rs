@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::fields::{COUNT, needed, seconds, warn_of_unknown};
-use super::{Behavior, Fallback, Modifiers, Replicas, Switches, Trigger};
+use super::{Behavior, Fallback, Modifiers, Replicas, Steps, Switches, Trigger};
 use crate::WorkloadId;
 use crate::defaults::triggers as defaults;
 use crate::duration::GoDuration;
@@ -42,6 +42,8 @@ pub struct ScaledObject {
     pub modifiers: Option<Modifiers>,
     /// What its annotations switch.
     pub switches: Switches,
+    /// How the number of pods changes, as our annotations have it.
+    pub steps: Steps,
 }
 
 /// What a ScaledObject scales.
@@ -109,6 +111,7 @@ impl ScaledObject {
             behavior: advanced.behavior,
             modifiers: advanced.modifiers,
             switches: Switches::read(root, found),
+            steps: Steps::read(root, found),
             triggers,
             namespace,
             name,

@@ -73,7 +73,7 @@ pub fn read_with(
     attach::services(&objects, &mut drafts, &mut found);
     hosts::assign(&mut drafts, &mut found);
     let pods = listed::read(&objects, &drafts, &mut found);
-    let triggers = triggers::read(&objects, &drafts, &cluster, &mut found);
+    let triggers = triggers::read(&objects, &mut drafts, &cluster, &mut found);
     let mut workloads = Vec::new();
     for draft in drafts {
         found.absorb(draft.findings);
@@ -144,6 +144,9 @@ pub struct Declared {
     pub template: Template,
     /// The ports of its Services; each is listened on.
     pub ports: Vec<ServicePort>,
+    /// Whether no request comes to it, so that nothing but triggers asks for its pods: a ScaledObject scales it, and no
+    /// Service is its. It need not listen on a port, and is ready as soon as it runs.
+    pub worker: bool,
     /// Where it is declared, for messages: `hello.yaml: Deployment default/hello`.
     pub source: String,
 }

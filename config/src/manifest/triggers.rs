@@ -53,7 +53,7 @@ pub(super) struct Declared {
 }
 
 /// The ScaledObjects among `objects`, each of a workload among `drafts`, and the ScaledJobs.
-pub(super) fn read(objects: &[Object], drafts: &[Draft], cluster: &Cluster, found: &mut Findings) -> Declared {
+pub(super) fn read(objects: &[Object], drafts: &mut [Draft], cluster: &Cluster, found: &mut Findings) -> Declared {
     let authentications = authentications::read(objects, &cluster.data, found);
     let mut declared = Declared::default();
     let mut scaled: HashMap<WorkloadId, String> = HashMap::new();
@@ -68,6 +68,7 @@ pub(super) fn read(objects: &[Object], drafts: &[Draft], cluster: &Cluster, foun
                     let message = format!("{} is scaled by {other} too", read.target.workload);
                     here.refuse("spec.scaleTargetRef.name", message);
                 }
+                note_worker(&read.target.workload, drafts);
                 let given = given(&authentications, object, &read.triggers, env, &mut here);
                 declared.objects.push(DeclaredObject { object: read, given, place });
             }
@@ -83,6 +84,19 @@ pub(super) fn read(objects: &[Object], drafts: &[Draft], cluster: &Cluster, foun
         found.absorb(here);
     }
     declared
+}
+
+/// What a ScaledObject scales is a worker, unless requests come to it: by a Service, a host, or because that is what it is.
+fn note_worker(id: &WorkloadId, drafts: &mut [Draft]) {
+    let is_it = |draft: &&mut Draft| draft.declared.workload.id == *id;
+    if let Some(draft) = drafts.iter_mut().find(is_it)
+        && draft.declared.ports.is_empty()
+        && draft.hosts.is_empty()
+        && id.kind() != "Service"
+    {
+        draft.declared.worker = true;
+        draft.declared.workload.hosts.clear();
+    }
 }
 
 /// The variables of what `object` scales.

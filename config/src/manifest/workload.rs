@@ -101,6 +101,7 @@ pub(super) fn draft(object: &Object, cluster: &Cluster, parts: Parts, mut found:
             workload: Workload { id: object.id(), policy, serving, hosts: Vec::new() },
             template,
             ports: Vec::new(),
+            worker: false,
             source: object.source(),
         },
         labels: parts.labels,

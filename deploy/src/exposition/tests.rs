@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use activator::{Activator, HoldLimits, Wake};
 use autoscaler::latency::{LatencyNow, Quantiles};
@@ -80,6 +81,8 @@ fn happen(clock: Clock) {
     super::kube_write("scale", true);
     super::kube_request("watch", "pods");
     super::kube_told_dropped();
+    super::triggers::read(&autoscaler::triggers::Reading::NoData, Duration::ZERO);
+    super::triggers::decided(Duration::ZERO);
     super::kube_watch_failed("pods");
     super::kube_problem("BadAnnotation");
     super::certificate_made(Time::ZERO);

@@ -54,6 +54,13 @@ impl Member {
         self.pod.lock().clone()
     }
 
+    /// Resolves when it may be given requests; one to which none come, as soon as it runs.
+    pub(super) async fn is_up(&self) {
+        if !self.declared.worker {
+            self.front.ready().await;
+        }
+    }
+
     pub(super) fn is_ready(&self) -> bool {
         self.pod.lock().state == PodState::Ready
     }

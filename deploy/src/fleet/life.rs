@@ -63,7 +63,7 @@ impl<L: Launch> Group<L> {
         let deadline = self.declared().workload.policy.progress_deadline;
         tokio::select! {
             ended = running.ended() => return End::Alone(failure_of(ended, restarts)),
-            ready = timeout(deadline, member.front.ready()) => if ready.is_err() {
+            ready = timeout(deadline, member.is_up()) => if ready.is_err() {
                 running.kill().await;
                 let port = member.pod().address.port();
                 let detail = format!("not ready within {deadline:?}; it is to listen on its PORT, which was {port}");
@@ -89,6 +89,9 @@ impl<L: Launch> Group<L> {
     async fn watch(self: &Arc<Self>, member: &Member) {
         loop {
             self.ready(member);
+            if member.declared.worker {
+                return std::future::pending().await;
+            }
             let error = member.front.failing().await;
             tracing::warn!(pod = %member.pod().id, %error, "A ready pod fails its probe");
             self.unready(member);

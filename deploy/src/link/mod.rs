@@ -23,8 +23,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use activator::{Activator, Wake};
+use autoscaler::Triggered;
 use config::link::{Reporter, Up};
-use config::{PodId, Time, bounds};
+use config::{PodId, Time, WorkloadId, bounds};
 use queue_proxy::Clock;
 use tokio::sync::mpsc;
 
@@ -44,6 +45,8 @@ pub enum Heard {
     Pod(PodId),
     /// The reporter's Link died and did not come back.
     Lost(Reporter),
+    /// A workload's triggers ask for another number of pods; `None` when it has none any more.
+    Triggered(WorkloadId, Option<Triggered>),
 }
 
 /// Sends what the activator and its pods' gates counted: what is due at once as soon as there is news, and everything

@@ -67,7 +67,7 @@ impl MemoryPlatform {
         let declare = |(workload, app): (Workload, App)| {
             apps.set(workload.id.clone(), app);
             let source = workload.id.to_string();
-            Declared { workload, template: Template::default(), ports: Vec::new(), source }
+            Declared { workload, template: Template::default(), ports: Vec::new(), worker: false, source }
         };
         let declared = workloads.into_iter().map(declare).collect();
         let fleet = Fleet::new(apps, Network::Memory(network), clock, on_pod, declared);

@@ -143,7 +143,8 @@ fn scaled(parameter: &str) -> String {
 fn a_scaled_object_is_checked_with_the_parameters_of_its_triggers() {
     accepted(
         &scaled("listLength: \"5\""),
-        &format!("{HELLO_IS_OK}app.yaml: ScaledObject default/hello: ok, on redis\n"),
+        "app.yaml: Deployment default/hello: ok, for triggers only: no Service is its\n\
+         app.yaml: ScaledObject default/hello: ok, on redis\n",
     );
     refused(
         &scaled("listLength: five"),

@@ -33,7 +33,7 @@ fn platform(
     let mut settings = LocalSettings::new(PathBuf::from(ROUSE), Clock::start(), heard.on_pod());
     let told = Arc::clone(&lines);
     settings.on_line = Box::new(move |_, line| told.lock().push(line.to_owned()));
-    let declared = Declared { workload, template, ports: Vec::new(), source: "a test".to_owned() };
+    let declared = Declared { workload, template, ports: Vec::new(), worker: false, source: "a test".to_owned() };
     (LocalPlatform::new(settings, vec![declared]), heard, lines)
 }
 

@@ -23,7 +23,7 @@ fn app(version: &'static str, start: Start, time: Duration) -> App {
 fn declared(workload: Workload, version: &str) -> Declared {
     let template = Template { command: vec![version.to_owned()], ..Template::default() };
     let source = workload.id.to_string();
-    Declared { workload, template, ports: Vec::new(), source }
+    Declared { workload, template, ports: Vec::new(), worker: false, source }
 }
 
 /// One pod has at most one request and there may be `max_scale` pods.

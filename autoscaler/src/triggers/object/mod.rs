@@ -6,16 +6,16 @@ mod rules;
 
 use std::time::Duration;
 
-use config::keda::Switches;
+use config::keda::{Switches, ToZero};
 use config::{Reason, Time};
 
 use self::answers::{Answers, answers};
 pub use self::reasons::RULES;
 use self::reasons::{Trail, Why};
-pub use self::rules::{Composite, Rules, Steps, ToZero, Trigger};
-use super::Reading;
-use super::hpa::{Hpa, Pods, Settings, combine};
+pub use self::rules::{Composite, Rules, Steps, Trigger};
+use super::hpa::{Hpa, Pods, Settings, Target, combine};
 use super::phase::{Active, Phase, Ready, Scene, Standing, Waits, standing};
+use super::{Milli, Reading};
 
 /// One ScaledObject over time.
 ///
@@ -101,6 +101,16 @@ impl Object {
     /// When it was active last; none if it has not been since it was first seen.
     pub fn last_active(&self) -> Option<Time> {
         self.last_active
+    }
+
+    /// What its trigger number `index` is compared with, from now on: an external scaler says so itself.
+    pub fn set_target(&mut self, index: usize, number: f64) {
+        if let Some(trigger) = self.rules.triggers.get_mut(index).filter(|_| number.is_finite() && number > 0.0) {
+            trigger.target = match trigger.target {
+                Target::Average(_) => Target::Average(Milli::target(number)),
+                Target::Value(_) => Target::Value(Milli::target(number)),
+            };
+        }
     }
 
     /// Other rules, from now on. What is remembered stays, but for the failures of triggers, if those changed.

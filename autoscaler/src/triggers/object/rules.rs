@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use config::defaults::triggers as defaults;
-use config::keda::{Behavior, Fallback, MetricType, Replicas, ScaledObject};
+use config::keda::{Behavior, Fallback, MetricType, Replicas, ScaledObject, ToZero};
 
 use crate::triggers::Milli;
 use crate::triggers::hpa::{Target, Tolerance};
@@ -55,6 +55,13 @@ impl Default for Steps {
     }
 }
 
+impl Steps {
+    /// What the annotations of `object` say, and Kubernetes' defaults otherwise.
+    pub fn of(object: &ScaledObject) -> Steps {
+        Steps { period: object.steps.period, to_zero: object.steps.to_zero, ..Steps::default() }
+    }
+}
+
 /// One trigger, as far as arithmetic goes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trigger {
@@ -73,16 +80,6 @@ pub struct Composite {
     pub target: Target,
     /// `activationTarget`: the object is active above it.
     pub activation: f64,
-}
-
-/// How the last pods go when a cooldown is over.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ToZero {
-    /// As fast as the policies of `behavior` allow.
-    #[default]
-    ByPolicies,
-    /// All at once, as in KEDA, whatever `behavior` says.
-    AtOnce,
 }
 
 impl Rules {

@@ -1,0 +1,38 @@
+//! Triggers: how they are read, and how soon it is decided.
+
+use std::time::Duration;
+
+use autoscaler::triggers::Reading;
+use metrics::{counter, describe_counter, describe_histogram, histogram};
+
+/// Reads of triggers' sources, by what came of them.
+const READS: &str = "rouse_trigger_reads_total";
+/// How long reads took.
+pub(super) const READ_SECONDS: &str = "rouse_trigger_read_seconds";
+/// From when triggers were due until it was decided about them, less the longest read.
+pub(super) const DECIDED_SECONDS: &str = "rouse_trigger_decided_seconds";
+
+/// Upper bounds of the buckets of both, in seconds.
+pub(super) const BUCKETS: [f64; 12] = [0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0];
+
+pub(super) fn describe() {
+    describe_counter!(READS, "Reads of triggers' sources, by what came of them");
+    describe_histogram!(READ_SECONDS, "How long reads of triggers' sources took");
+    describe_histogram!(DECIDED_SECONDS, "From when triggers were due until it was decided, less the longest read");
+}
+
+/// A trigger was read.
+pub(crate) fn read(reading: &Reading, took: Duration) {
+    let result = match reading {
+        Reading::Value { .. } => "value",
+        Reading::NoData => "no-data",
+        Reading::Failed(_) => "failed",
+    };
+    counter!(READS, "result" => result).increment(1);
+    histogram!(READ_SECONDS).record(took);
+}
+
+/// It was decided about an object's triggers, so long after they were due, less the longest read.
+pub(crate) fn decided(after: Duration) {
+    histogram!(DECIDED_SECONDS).record(after);
+}

@@ -1,0 +1,266 @@
+//! Keepers in virtual time: what sources say becomes pods, and what they do not say lowers nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use autoscaler::triggers::Reading;
+use autoscaler::triggers::object::{Rules, Steps};
+use autoscaler::{Action, Engine, EngineSettings, Reporters, StartAs};
+use config::keda::ScaledObject;
+use config::{Pod, PodId, PodState, Policy, Serving, Time, Workload, WorkloadId};
+use futures_core::future::BoxFuture;
+use futures_core::stream::BoxStream;
+use futures_util::stream;
+use parking_lot::Mutex;
+use queue_proxy::Clock;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
+
+use super::keepers::Keepers;
+use super::plan::Plan;
+use crate::link::{self, Heard};
+use crate::sources::{Answer, Edge, Key, Look, Source};
+
+/// A source that says what the test says; nothing, and it hangs for its timeout and fails.
+#[derive(Debug)]
+struct Said {
+    says: watch::Receiver<Option<Reading>>,
+    edges: Arc<Mutex<Option<mpsc::Receiver<Edge>>>>,
+    key: Key,
+}
+
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+impl Source for Said {
+    fn read(&self, _: Look) -> BoxFuture<'_, Answer> {
+        let says = self.says.borrow().clone();
+        Box::pin(async move {
+            match says {
+                Some(reading) => reading.into(),
+                None => {
+                    sleep(TIMEOUT).await;
+                    Reading::failed("no answer in time").into()
+                }
+            }
+        })
+    }
+
+    fn key(&self) -> &Key {
+        &self.key
+    }
+
+    fn edges(&self) -> Option<BoxStream<'static, Edge>> {
+        let edges = self.edges.lock().take()?;
+        Some(Box::pin(stream::unfold(edges, async |mut edges| Some((edges.recv().await?, edges)))))
+    }
+}
+
+/// What a test says of one trigger.
+struct Says {
+    reading: watch::Sender<Option<Reading>>,
+    edges: mpsc::Sender<Edge>,
+}
+
+impl Says {
+    fn value(&self, metric: f64) {
+        self.reading.send_replace(Some(Reading::above(metric, 5.0)));
+    }
+
+    fn hangs(&self) {
+        self.reading.send_replace(None);
+    }
+}
+
+/// Workloads that only triggers scale, and the driver's part.
+struct World {
+    engine: Arc<Mutex<Engine>>,
+    keepers: Keepers,
+    says: HashMap<WorkloadId, Says>,
+}
+
+/// The platform's part: pods are ready, or gone, as soon as that is asked for.
+fn obey(engine: &mut Engine, now: Time, workload: &WorkloadId, from: u32, to: u32) {
+    let (changed, state) = if to > from { (from..to, PodState::Ready) } else { (to..from, PodState::Gone) };
+    for n in changed {
+        let (id, address) = (PodId::new(&format!("{}-{n}", workload.name())), ([127, 0, 0, 1], 1).into());
+        let pod = Pod { id, workload: workload.clone(), address, state, has_queue_proxy: false, created: now };
+        engine.pod(now, &pod);
+    }
+}
+
+fn id(name: &str) -> WorkloadId {
+    WorkloadId::new("default", "Deployment", name)
+}
+
+impl World {
+    fn new() -> World {
+        let clock = Clock::start();
+        let settings =
+            EngineSettings { tick_offset: Duration::ZERO, start: StartAs::Zero, reporters: Reporters::InProcess };
+        let engine = Arc::new(Mutex::new(Engine::new(settings)));
+        let (heard, mut hears) = link::channel();
+        let driven = Arc::clone(&engine);
+        tokio::spawn(async move {
+            loop {
+                let tick = sleep(Duration::from_millis(500));
+                let heard = tokio::select! {
+                    heard = hears.recv() => heard,
+                    () = tick => None,
+                };
+                let mut engine = driven.lock();
+                if let Some(Heard::Triggered(workload, triggered)) = heard {
+                    engine.triggered(clock.now(), &workload, triggered);
+                }
+                engine.advance(clock.now());
+                for action in engine.take_actions() {
+                    match action {
+                        Action::Scale { workload, from, pods, .. } => {
+                            obey(&mut engine, clock.now(), &workload, from, pods);
+                        }
+                        Action::Route { workload, route } => engine.route_is_true(clock.now(), &workload, route),
+                        Action::Settings { .. } | Action::Leave { .. } => {}
+                    }
+                }
+            }
+        });
+        World { keepers: Keepers::new(Arc::clone(&engine), heard, clock), engine, says: HashMap::new() }
+    }
+
+    /// A plan for the workload `name`, which the engine knows from then on.
+    fn plan(&mut self, name: &str, spec: &Value) -> Plan {
+        let workload =
+            Workload { id: id(name), policy: Policy::default(), serving: Serving::default(), hosts: Vec::new() };
+        let now = self.keepers.clock().now();
+        let asked = self.asked(name).unwrap_or(0);
+        self.engine.lock().workload(now, &workload, asked);
+        let mut object = json!({
+            "metadata": { "name": name, "namespace": "default" },
+            "spec": {
+                "scaleTargetRef": { "name": name }, "pollingInterval": 5, "cooldownPeriod": 60, "maxReplicaCount": 5,
+                "triggers": [{ "type": "redis", "metadata": { "listName": "jobs", "address": "127.0.0.1:1" } }],
+            },
+        });
+        for (key, value) in spec.as_object().into_iter().flatten() {
+            object["spec"][key] = value.clone();
+        }
+        let (object, _) = ScaledObject::on_cluster(&object).expect("a ScaledObject");
+        let (reading, says) = watch::channel(Some(Reading::above(0.0, 5.0)));
+        let (edges, hears) = mpsc::channel(4);
+        let key = Key::new([name]);
+        let source = Said { says, edges: Arc::new(Mutex::new(Some(hears))), key };
+        self.says.insert(id(name), Says { reading, edges });
+        Plan {
+            workload: id(name),
+            name: format!("ScaledObject default/{name}"),
+            rules: Rules::of(&object, &[5.0], Steps::of(&object)).expect("rules"),
+            switches: object.switches,
+            sources: vec![Box::new(source)],
+            alone: true,
+        }
+    }
+
+    fn says(&self, name: &str) -> &Says {
+        &self.says[&id(name)]
+    }
+
+    fn asked(&self, name: &str) -> Option<u32> {
+        self.engine.lock().pods(&id(name)).map(|(asked, _)| asked)
+    }
+
+    /// The numbers of pods that were asked for within so many seconds, as they changed.
+    async fn trace(&self, name: &str, seconds: u64) -> Vec<u32> {
+        let mut trace = vec![self.asked(name).expect("it is known")];
+        for _ in 0..seconds * 10 {
+            sleep(Duration::from_millis(100)).await;
+            let asked = self.asked(name).expect("it is known");
+            if trace.last() != Some(&asked) {
+                trace.push(asked);
+            }
+        }
+        trace
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_wakes_workers_and_its_end_puts_them_to_sleep() {
+    let mut world = World::new();
+    let plan = world.plan("worker", &json!({}));
+    world.keepers.set(vec![plan]).await;
+    world.says("worker").value(5.0);
+    assert_eq!(world.trace("worker", 20).await, [0], "not more than the activation");
+    world.says("worker").value(5.4);
+    assert_eq!(world.trace("worker", 6).await, [0, 1], "by the next poll");
+    world.says("worker").value(0.0);
+    assert_eq!(world.trace("worker", 50).await, [1], "the cooldown");
+    assert_eq!(world.trace("worker", 30).await, [1, 0]);
+    world.says("worker").value(100.0);
+    assert_eq!(world.trace("worker", 60).await, [0, 1, 4, 5], "as the HorizontalPodAutoscaler's steps are");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_hangs_or_lies_lowers_nothing_and_takes_nobody_elses_time() {
+    let mut world = World::new();
+    let (one, other) = (world.plan("one", &json!({})), world.plan("other", &json!({})));
+    world.keepers.set(vec![one, other]).await;
+    world.says("one").value(100.0);
+    assert_eq!(world.trace("one", 60).await, [0, 1, 4, 5]);
+    world.says("one").hangs();
+    world.says("other").value(5.4);
+    assert_eq!(world.trace("other", 6).await, [0, 1], "not one poll later");
+    assert_eq!(world.trace("one", 1_000).await, [5]);
+    world.says("one").value(f64::NAN);
+    assert_eq!(world.trace("one", 1_000).await, [5]);
+    let told = world.keepers.told().of(&id("one")).expect("it was told");
+    assert_eq!((told.triggers[0].value, told.desired), (None, Some(5)));
+    world.says("one").value(0.0);
+    assert_eq!(world.trace("one", 400).await.last(), Some(&0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_says_unasked_is_not_waited_for() {
+    let mut world = World::new();
+    let plan = world.plan("worker", &json!({ "pollingInterval": 3600 }));
+    world.keepers.set(vec![plan]).await;
+    sleep(Duration::from_secs(1)).await;
+    world.says("worker").edges.send(Edge::Wake).await.expect("it is heard");
+    assert_eq!(world.trace("worker", 1).await, [0, 1]);
+
+    let plan = world.plan("reader", &json!({ "pollingInterval": 3600 }));
+    let (worker, reader) = (world.plan("worker", &json!({ "pollingInterval": 3600 })), plan);
+    world.keepers.set(vec![worker, reader]).await;
+    sleep(Duration::from_secs(1)).await;
+    world.says("reader").value(5.4);
+    world.says("reader").edges.send(Edge::Read).await.expect("it is heard");
+    assert_eq!(world.trace("reader", 1).await, [0, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edit_applies_and_what_is_taken_away_asks_for_nothing() {
+    let mut world = World::new();
+    let plan = world.plan("worker", &json!({}));
+    world.keepers.set(vec![plan]).await;
+    world.says("worker").value(100.0);
+    assert_eq!(world.trace("worker", 60).await, [0, 1, 4, 5]);
+    let plan = world.plan("worker", &json!({ "maxReplicaCount": 2 }));
+    world.says("worker").value(100.0);
+    world.keepers.set(vec![plan]).await;
+    assert_eq!(world.trace("worker", 60).await, [5, 2]);
+    world.keepers.set(Vec::new()).await;
+    assert_eq!(world.keepers.told().of(&id("worker")), None);
+    assert_eq!(world.trace("worker", 600).await.last(), Some(&0), "as any workload without requests");
+}
+
+#[tokio::test(start_paused = true)]
+async fn before_anything_was_read_nothing_is_lowered() {
+    let mut world = World::new();
+    let plan = world.plan("worker", &json!({}));
+    let now = world.keepers.clock().now();
+    let workload =
+        Workload { id: id("worker"), policy: Policy::default(), serving: Serving::default(), hosts: Vec::new() };
+    world.engine.lock().workload(now, &workload, 3);
+    world.says("worker").hangs();
+    world.keepers.set(vec![plan]).await;
+    assert_eq!(world.trace("worker", 600).await, [3]);
+}
