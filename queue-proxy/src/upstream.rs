@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use config::{Protocol, bounds};
 use http::{Request, Response};
@@ -31,6 +32,8 @@ pub struct Upstream {
     shared: Mutex<Vec<Shared>>,
     /// Held by who opens an HTTP/2 connection, so that those who come together share it.
     opening: tokio::sync::Mutex<()>,
+    /// When it was last told that a request was broken off.
+    told: Mutex<Option<Instant>>,
 }
 
 /// Idle HTTP/1 connections.
@@ -104,6 +107,7 @@ impl Upstream {
             idle: Mutex::default(),
             shared: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
+            told: Mutex::default(),
         })
     }
 
@@ -145,7 +149,7 @@ impl Upstream {
                 Ok(response) => return Ok((response, exchange)),
                 // The app closed the idle connection as we took it. A fresh one can tell whether the app is gone.
                 Err(_) if request.is_some() => {}
-                Err(error) => return Err(SendError::Broken(error)),
+                Err(error) => return Err(self.broken(error, "kept")),
             }
         }
         // Boxed, since it is large and rare: every request that is held would hold the room for it.
@@ -153,8 +157,23 @@ impl Upstream {
         let mut exchange = connected.unwrap_or_else(|late| Err(late.into())).map_err(SendError::Connect)?;
         match exchange.send(request).await {
             Ok(response) => Ok((response, exchange)),
-            Err(error) => Err(SendError::Broken(error)),
+            Err(error) => Err(self.broken(error, "new")),
         }
+    }
+
+    /// A request got no response on a connection that was `new`, or `kept`. Told once a second at most: where an app dies
+    /// there may be thousands.
+    #[cold]
+    fn broken(&self, error: hyper::Error, connection: &'static str) -> SendError {
+        let now = Instant::now();
+        let mut told = self.told.lock();
+        if told.is_none_or(|told| now - told >= Duration::from_secs(1)) {
+            *told = Some(now);
+            let why = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(to = %self.address, connection, %error, why, "A request was broken off before its response");
+        }
+        drop(told);
+        SendError::Broken(error)
     }
 
     fn take_idle(self: &Arc<Upstream>) -> Option<Exchange> {
