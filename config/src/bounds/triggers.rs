@@ -36,3 +36,22 @@ pub const TRIGGER_SHARED_AGE: Duration = Duration::from_millis(500);
 /// workload that the platform does not know yet: so often that nobody waits, and so rarely that a server that says much is
 /// not read at each word.
 pub const TRIGGER_PAUSE: Duration = Duration::from_millis(200);
+
+/// Jobs of one ScaledJob that have not ended, on one machine: whatever `maxReplicaCount` says, more would only wait for
+/// [`LOCAL_JOB_PODS`].
+pub const LOCAL_JOBS: usize = 10_000;
+
+/// Pods of all Jobs that run at once on one machine; others wait for one to end. Each is two processes and three pipes:
+/// what machines allow by default.
+pub const LOCAL_JOB_PODS: usize = 1_000;
+
+/// Jobs of one ScaledJob that ended well, and as many that failed, that are remembered at most, whatever its history
+/// limits say: ten times what they are by default.
+pub const LOCAL_JOBS_KEPT: u32 = 1_000;
+
+/// First pause of a Job after a pod of it failed, before the next is started; doubles with each failure in a row up to
+/// [`JOB_BACKOFF_SLOWEST`]: Kubernetes'.
+pub const JOB_BACKOFF_FIRST: Duration = Duration::from_secs(10);
+
+/// Longest pause of a Job after a pod of it failed: Kubernetes'.
+pub const JOB_BACKOFF_SLOWEST: Duration = Duration::from_secs(600);

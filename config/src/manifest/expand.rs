@@ -45,9 +45,22 @@ impl Template {
     /// As in Kubernetes, a variable sees those before it, the last of one name counts, and the command sees all.
     #[must_use]
     pub fn with_port(&self, port: u16) -> Template {
-        let mut names = vec![PORT.to_owned()];
-        let mut values = HashMap::from([(PORT.to_owned(), port.to_string())]);
-        for (name, text) in self.env.iter().filter(|(name, _)| name != PORT) {
+        self.resolved(Some((PORT, port.to_string())))
+    }
+
+    /// The template of a pod that listens nowhere: as [`Template::with_port`], and `PORT` is whatever is declared.
+    #[must_use]
+    pub fn without_port(&self) -> Template {
+        self.resolved(None)
+    }
+
+    /// With all references resolved; `ours` is a variable that counts over any of its name.
+    fn resolved(&self, ours: Option<(&str, String)>) -> Template {
+        let set = ours.as_ref().map(|(name, _)| *name);
+        let mut names: Vec<String> = set.map(str::to_owned).into_iter().collect();
+        let mut values: HashMap<String, String> =
+            ours.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+        for (name, text) in self.env.iter().filter(|(name, _)| Some(name.as_str()) != set) {
             let value = expand(text, |name| values.get(name).cloned());
             if values.insert(name.clone(), value).is_none() {
                 names.push(name.clone());
@@ -98,6 +111,14 @@ mod tests {
         let pod = template.with_port(20_001);
         assert_eq!(pod.command, ["serve", "--listen=:20001", "port 20001!", "$(PORT)"]);
         assert_eq!(pod.env, [pair("PORT", "20001"), pair("EARLY", "$(LATE)"), pair("LATE", "port 20001!")]);
+    }
+
+    #[test]
+    fn a_pod_without_a_port_has_the_one_that_is_declared() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let (command, env) = (vec!["work".into(), "$(PORT)$$".into()], vec![pair("PORT", "80")]);
+        let pod = Template { command, env, working_dir: None }.without_port();
+        assert_eq!((pod.command, pod.env), (vec!["work".to_owned(), "80$".to_owned()], vec![pair("PORT", "80")]));
     }
 
     proptest! {

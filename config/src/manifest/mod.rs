@@ -7,6 +7,7 @@ mod data;
 mod document;
 mod expand;
 mod hosts;
+mod jobs;
 mod knative_fields;
 mod knative_on_cluster;
 mod knative_service;
@@ -154,7 +155,7 @@ pub struct Declared {
 /// How one pod is run: the first container of the pod template.
 ///
 /// `command` and the values of `env` are as written: `$(NAME)` stands for a variable and `$$` for a dollar. Only the
-/// platform knows a pod's `PORT`, so it resolves them, with [`Template::with_port`].
+/// platform knows a pod's `PORT`, so it resolves them, with [`Template::with_port`] or [`Template::without_port`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Template {
     /// `command` followed by `args`; never empty.

@@ -1,13 +1,12 @@
 //! ScaledObjects and ScaledJobs, with the Secrets, ConfigMaps and variables of the same files that their triggers use.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use super::authentications::{self, Authentications};
-use super::container;
 use super::document::{Kind, Object};
 use super::expand::PORT;
-use super::workload::PROBE_PERIOD;
-use super::{Cluster, Draft, Template};
+use super::{Cluster, Draft, Template, jobs};
 use crate::WorkloadId;
 use crate::keda::{ScaledJob, ScaledObject, Secret, Trigger};
 use crate::problem::Findings;
@@ -30,6 +29,8 @@ pub struct DeclaredJob {
     pub job: ScaledJob,
     /// How one of its pods is run.
     pub template: Template,
+    /// `terminationGracePeriodSeconds` (30 s): how long one of its pods may take to end when it is told to.
+    pub termination_grace: Duration,
     /// What its triggers may use.
     pub given: Given,
     /// Where it is declared, for messages: its file and `ScaledJob default/worker`.
@@ -74,10 +75,10 @@ pub(super) fn read(objects: &[Object], drafts: &mut [Draft], cluster: &Cluster, 
             }
             Kind::ScaledJob => {
                 let job = ScaledJob::read(&object.root(), object.namespace.clone(), object.name.clone(), &mut here);
-                let pod = object.root().at("spec").at("jobTargetRef").at("template").at("spec");
-                let template = container::read(&pod, PROBE_PERIOD, object, cluster, &mut here).template;
-                let given = given(&authentications, object, &job.triggers, Some(variables(&template)), &mut here);
-                declared.jobs.push(DeclaredJob { job, template, given, place });
+                let (template, termination_grace) = jobs::read(object, cluster, &mut here);
+                let env = texts(template.without_port().env);
+                let given = given(&authentications, object, &job.triggers, Some(env), &mut here);
+                declared.jobs.push(DeclaredJob { job, template, termination_grace, given, place });
             }
             _ => continue,
         }
@@ -115,8 +116,11 @@ fn variables_of(object: &ScaledObject, drafts: &[Draft], found: &mut Findings) -
 
 /// The variables of a container, resolved; `PORT` is no pod's yet.
 fn variables(template: &Template) -> BTreeMap<String, Secret> {
-    let resolved = template.with_port(0).env;
-    resolved.into_iter().filter(|(name, _)| name != PORT).map(|(name, value)| (name, Secret::new(value))).collect()
+    texts(template.with_port(0).env.into_iter().filter(|(name, _)| name != PORT))
+}
+
+fn texts(env: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, Secret> {
+    env.into_iter().map(|(name, value)| (name, Secret::new(value))).collect()
 }
 
 /// What `triggers` of `object` may use.

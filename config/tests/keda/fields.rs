@@ -6,7 +6,8 @@ use std::time::Duration;
 use config::WorkloadId;
 use config::keda::{
     Amount, AuthRef, Behavior, Calculation, Fallback, FallbackBehavior, MetricType, Modifiers, Replicas, Rollout,
-    Rules, ScaleTarget, ScaledObject, ScalingPolicy, ScalingStrategy, Select, Steps, Strategy, Switches, Trigger,
+    Rules, ScaleTarget, ScaledObject, ScalingPolicy, ScalingStrategy, Select, Steps, Strategy, Switches, ToZero,
+    Trigger,
 };
 use serde_json::json;
 
@@ -49,7 +50,7 @@ fn without_a_word_a_scaled_object_has_kedas_defaults() {
         behavior: None,
         modifiers: None,
         switches: Switches::default(),
-        steps: Steps::default(),
+        steps: Steps { period: seconds(15), to_zero: ToZero::ByPolicies },
     };
     assert_eq!((object, warnings), (expected, vec![]));
 }

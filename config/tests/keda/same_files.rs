@@ -105,6 +105,39 @@ spec:
 }
 
 #[test]
+fn what_a_job_cannot_have_on_one_machine_is_told() {
+    let job = |spec: &str, pod: &str| {
+        format!(
+            "
+apiVersion: keda.sh/v1alpha1
+kind: ScaledJob
+metadata: {{ name: render }}
+spec:
+  jobTargetRef: {{ {spec} template: {{ spec: {{ {pod} containers: [{{ command: [render] }}] }} }} }}
+  triggers: [{{ type: redis, metadata: {{ listName: q }} }}]
+"
+        )
+    };
+    let odd = "completionMode: Indexed, ttlSecondsAfterFinished: 60, parallelism: 0,";
+    let manifests = read(&[&job(odd, "terminationGracePeriodSeconds: 7,")]).unwrap();
+    let declared = &manifests.scaled_jobs[0];
+    assert_eq!((declared.termination_grace.as_secs(), declared.job.job.parallelism), (7, 0));
+    let said: Vec<String> = manifests.warnings.iter().map(ToString::to_string).collect();
+    let expected = [
+        "ttlSecondsAfterFinished: has no effect on one machine: the history limits decide what is remembered",
+        "completionMode: Indexed has no effect on one machine: pods have no index",
+        "parallelism: 0 keeps Jobs from ever beginning: they are created and wait",
+    ];
+    for (line, expected) in said.iter().zip(expected) {
+        assert!(line.ends_with(&format!("ScaledJob default/render: spec.jobTargetRef.{expected}")), "{line}");
+    }
+    assert_eq!(said.len(), expected.len());
+    let refused = read(&[&job("", "restartPolicy: Always,")]).unwrap_err();
+    let expected = "restartPolicy: \"Always\" is not allowed of a Job: it must be one of OnFailure, Never";
+    assert!(refused.len() == 1 && refused[0].ends_with(expected), "{refused:?}");
+}
+
+#[test]
 fn what_is_not_there_is_named() {
     for (texts, expected) in [
         (
