@@ -1,4 +1,4 @@
-//! The admin port: `/healthz`, `/readyz`, `/metrics`, `/v1/workloads` and `/v1/workloads/NAMESPACE/KIND/NAME`.
+//! The admin port: `/healthz`, `/readyz`, `/metrics`, `/v1/workloads`, `/v1/workloads/NAMESPACE/KIND/NAME` and `/v1/jobs`.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use queue_proxy::{Body, Clock, Handler, Peer};
 use serde_json::{Value, json};
 
 use crate::exposition;
+use crate::jobs;
 use crate::link::Hub;
 use crate::triggers::Told;
 use crate::wakes::Wakes;
@@ -44,6 +45,7 @@ pub struct Admin {
     inner: Arc<Inner>,
     wakes: Wakes,
     triggers: Told,
+    jobs: jobs::Told,
 }
 
 struct Inner {
@@ -65,13 +67,15 @@ impl Admin {
             inner: Arc::new(Inner { engine, fronts: Watched::Here(activator), clock, metrics }),
             wakes: Wakes::default(),
             triggers: Told::default(),
+            jobs: jobs::Told::default(),
         }
     }
 
     /// An admin port of an autoscaler.
     pub fn of_autoscaler(engine: Arc<Mutex<Engine>>, hub: Arc<Hub>, clock: Clock, metrics: PrometheusHandle) -> Admin {
         let (wakes, fronts) = (hub.wakes(), Watched::Linked(hub));
-        Admin { inner: Arc::new(Inner { engine, fronts, clock, metrics }), wakes, triggers: Told::default() }
+        let (triggers, jobs) = (Told::default(), jobs::Told::default());
+        Admin { inner: Arc::new(Inner { engine, fronts, clock, metrics }), wakes, triggers, jobs }
     }
 
     /// The same, which knows of wakes.
@@ -86,6 +90,12 @@ impl Admin {
         Admin { triggers: triggers.clone(), ..self }
     }
 
+    /// The same, which knows of Jobs.
+    #[must_use]
+    pub(crate) fn with_jobs(self, jobs: &jobs::Told) -> Admin {
+        Admin { jobs: jobs.clone(), ..self }
+    }
+
     fn answer(&self, method: &Method, path: &str) -> Response<Body<()>> {
         if method != Method::GET && method != Method::HEAD {
             return plain(StatusCode::METHOD_NOT_ALLOWED, "GET only\n".to_owned());
@@ -95,6 +105,7 @@ impl Admin {
             "/healthz" | "/readyz" => plain(StatusCode::OK, "ok\n".to_owned()),
             "/metrics" => plain(StatusCode::OK, self.metrics()),
             "/v1/workloads" => json_answer(&self.workloads()),
+            "/v1/jobs" => json_answer(&json!({ "scaled_jobs": self.jobs.all(self.inner.clock.now()) })),
             _ => match path.strip_prefix("/v1/workloads/").map(str::parse::<WorkloadId>) {
                 Some(Ok(id)) => match self.explain(&id) {
                     Some(explained) => json_answer(&explained),

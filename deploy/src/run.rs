@@ -3,6 +3,7 @@
 mod doors;
 mod edits;
 mod options;
+mod triggers;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +26,11 @@ use crate::narrate::Narrator;
 use crate::process::{self, RunError, Signals, raise_file_limit};
 use crate::spans;
 use crate::triggers::Keepers;
-use crate::{exposition, files, link, log};
+use crate::{exposition, files, jobs, link, log};
 use doors::Doors;
-use edits::{Served, Triggers};
+use edits::Served;
 pub use options::RunOptions;
+use triggers::Triggers;
 
 /// How long after the whole second the engine ticks: the reports of that second, which the Link takes a millisecond
 /// after it, are in by then.
@@ -83,26 +85,21 @@ async fn serve(options: &RunOptions, manifests: Manifests, watch: Watch) -> anyh
     tasks.spawn(driver.run());
 
     let asking = Connections::default();
-    let keepers = Keepers::new(Arc::clone(&engine), heard, clock);
-    let admin = Admin::new(engine, Arc::clone(&activator), clock, metrics).with_wakes(platform.wakes());
-    let admin = admin.with_triggers(keepers.told());
+    let objects = Keepers::new(Arc::clone(&engine), heard, clock);
+    let told = objects.told().clone();
+    let mut triggers = Triggers::new(objects, jobs::Keepers::new(platform.jobs(), clock));
+    let admin = Admin::new(engine, Arc::clone(&activator), clock, metrics);
+    let admin = admin.with_wakes(platform.wakes()).with_triggers(&told).with_jobs(triggers.jobs());
     let _gateway = doors::listen(&clients, gateway, activator.gateway());
     let _admin = doors::listen(&asking, admin_port, admin);
     doors.set(plan);
     info!("serving {} workloads on http://{listen} (admin http://{admin_at})", manifests.workloads.len());
 
-    let mut triggers = Triggers::new(keepers);
     triggers.set(triggers.plan(&manifests)?).await;
     let mut served = Served { workloads: manifests.workloads, platform, activator, doors, triggers };
     served.until(watch, &mut signals).await;
-    info!("ending: finishing {} requests (a second signal ends at once)", served.open_requests());
-    let finish = async {
-        clients.stop().await;
-        served.platform.shutdown().await;
-        carrying.finish().await;
-    };
     tokio::select! {
-        () = finish => info!("ended"),
+        () = served.finish(&clients, carrying) => info!("ended"),
         () = signals.first() => warn!("ended at once"),
     }
     tasks.abort_all();
@@ -113,10 +110,7 @@ fn warn(manifests: &Manifests) {
     for warning in &manifests.warnings {
         warn!("{warning}");
     }
-    for (file, object) in manifests.scaled_jobs.iter().map(|declared| &declared.place) {
-        warn!("{file}: {object}: is read and not served yet: its triggers ask for no pods");
-    }
-    if manifests.workloads.is_empty() {
+    if manifests.workloads.is_empty() && manifests.scaled_jobs.is_empty() {
         warn!("{}", files::NOTHING_TO_SERVE);
     }
 }
@@ -147,6 +141,16 @@ impl Served {
             };
             self.edit(edited.map_err(anyhow::Error::from)).await;
         }
+    }
+
+    /// Finishes requests, then ends all pods; and ends all Jobs meanwhile.
+    async fn finish(&mut self, clients: &Connections, carrying: spans::Carrying) {
+        info!("ending: finishing {} requests (a second signal ends at once)", self.open_requests());
+        tokio::join!(self.triggers.stop(), async {
+            clients.stop().await;
+            self.platform.shutdown().await;
+        });
+        carrying.finish().await;
     }
 
     fn open_requests(&self) -> u32 {

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 mod keeper;
 mod keepers;
+mod opened;
 mod plan;
+#[cfg(test)]
+pub(crate) mod said;
 #[cfg(test)]
 mod stories;
 mod told;
@@ -16,6 +19,7 @@ use config::manifest::{self, DeclaredJob, DeclaredObject, Given, Manifests};
 use config::{Findings, Problems, Warning};
 
 pub use keepers::Keepers;
+pub(crate) use opened::{Opened, edges, open, read as read_all};
 pub use plan::{Plan, PlanError};
 pub use told::{Told, TriggerNow, TriggersNow};
 

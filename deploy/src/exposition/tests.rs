@@ -83,6 +83,8 @@ fn happen(clock: Clock) {
     super::kube_told_dropped();
     super::triggers::read(&autoscaler::triggers::Reading::NoData, Duration::ZERO);
     super::triggers::decided(Duration::ZERO);
+    super::triggers::job_began();
+    super::triggers::job_ended("complete");
     super::kube_watch_failed("pods");
     super::kube_problem("BadAnnotation");
     super::certificate_made(Time::ZERO);

@@ -12,6 +12,11 @@ pub(super) const READ_SECONDS: &str = "rouse_trigger_read_seconds";
 /// From when triggers were due until it was decided about them, less the longest read.
 pub(super) const DECIDED_SECONDS: &str = "rouse_trigger_decided_seconds";
 
+/// Jobs that began for ScaledJobs.
+const JOBS_BEGAN: &str = "rouse_jobs_began_total";
+/// Jobs that ended, by how.
+const JOBS_ENDED: &str = "rouse_jobs_ended_total";
+
 /// Upper bounds of the buckets of both, in seconds.
 pub(super) const BUCKETS: [f64; 12] = [0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0];
 
@@ -19,6 +24,18 @@ pub(super) fn describe() {
     describe_counter!(READS, "Reads of triggers' sources, by what came of them");
     describe_histogram!(READ_SECONDS, "How long reads of triggers' sources took");
     describe_histogram!(DECIDED_SECONDS, "From when triggers were due until it was decided, less the longest read");
+    describe_counter!(JOBS_BEGAN, "Jobs that began for ScaledJobs");
+    describe_counter!(JOBS_ENDED, "Jobs of ScaledJobs that ended, by how");
+}
+
+/// A Job began.
+pub(crate) fn job_began() {
+    counter!(JOBS_BEGAN).increment(1);
+}
+
+/// A Job ended: `complete`, `failed` or `deleted`.
+pub(crate) fn job_ended(how: &'static str) {
+    counter!(JOBS_ENDED, "result" => how).increment(1);
 }
 
 /// A trigger was read.

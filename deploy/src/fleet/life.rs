@@ -119,7 +119,7 @@ impl<L: Launch> Group<L> {
 fn failure_of(ended: Ended, restarts: &mut Restarts) -> Option<Failure> {
     match ended {
         Ended::CannotRun(detail) => Some(Failure::Image { detail }),
-        Ended::Exited(detail) => {
+        Ended::Exited { detail, .. } => {
             let exits = restarts.ended_before_ready();
             (exits >= bounds::CRASH_LOOP_EXITS).then_some(Failure::CrashLoop { exits, detail })
         }

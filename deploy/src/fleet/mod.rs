@@ -32,7 +32,7 @@ use tokio_util::task::TaskTracker;
 use crate::wakes::Wakes;
 use events::Events;
 use group::Group;
-use names::Names;
+pub(crate) use names::Names;
 pub(crate) use slots::runs_the_same;
 
 /// Told of every change of a pod, at the moment of the change and before the event of it: whoever forwards requests
@@ -76,8 +76,13 @@ pub(crate) trait Running: Send {
 pub(crate) enum Ended {
     /// What should run does not exist or is not executable.
     CannotRun(String),
-    /// It ran, and ended like this.
-    Exited(String),
+    /// It ran, and ended.
+    Exited {
+        /// Whether it ended well: by itself, with exit code 0.
+        success: bool,
+        /// How, for people.
+        detail: String,
+    },
 }
 
 type Groups<L> = BTreeMap<WorkloadId, Arc<Group<L>>>;

@@ -16,7 +16,7 @@ const STEP: u64 = 8_867_512;
 
 /// Gives out names that differ from each other, and most likely from those of an earlier run.
 #[derive(Debug)]
-pub(super) struct Names(AtomicU64);
+pub(crate) struct Names(AtomicU64);
 
 impl Default for Names {
     fn default() -> Names {
@@ -26,7 +26,7 @@ impl Default for Names {
 
 impl Names {
     /// A name for a new pod of `workload`.
-    pub(super) fn next(&self, workload: &str) -> PodId {
+    pub(crate) fn next(&self, workload: &str) -> PodId {
         // Relaxed: only that no two get the same matters.
         let mut ending = self.0.fetch_add(STEP, Relaxed) % ENDINGS;
         let mut name = format!("{workload}-");

@@ -3,10 +3,13 @@
 //! Each pod runs under `rouse pod` ([`crate::pod`]), which holds the other end of a pipe from here, so that no pod
 //! outlives this process. The queue-proxy of each is the library, in this process.
 
+mod jobs;
 mod orphans;
 mod output;
+mod pods;
 mod ports;
 mod process;
+mod start;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -21,8 +24,10 @@ use queue_proxy::net::Network;
 use crate::fleet::Fleet;
 pub use crate::fleet::OnPod;
 use crate::wakes::Wakes;
+pub use jobs::JobProcesses;
 pub use orphans::adopt as adopt_orphans;
-use process::Processes;
+use pods::Processes;
+use start::Starter;
 
 /// Told of every line that a pod writes to its standard output or error. While it blocks, the pod's output waits.
 pub type OnLine = Box<dyn Fn(&PodId, &str) + Send + Sync>;
@@ -64,13 +69,18 @@ impl LocalPlatform {
     /// A platform that runs `workloads`, each with no pod so far.
     pub fn new(settings: LocalSettings, workloads: Vec<Declared>) -> Arc<LocalPlatform> {
         let LocalSettings { executable, clock, on_pod, on_line } = settings;
-        let processes = Processes::new(executable, clock, on_line);
+        let processes = Processes::new(Starter::new(executable, on_line), clock);
         Arc::new(LocalPlatform { fleet: Fleet::new(processes, Network::Tcp, clock, on_pod, workloads) })
     }
 
     /// The wakes, to which the platform tells when pods are started and ready.
     pub fn wakes(&self) -> &Wakes {
         self.fleet.wakes()
+    }
+
+    /// What starts pods of Jobs beside those of the workloads.
+    pub(crate) fn jobs(&self) -> JobProcesses {
+        JobProcesses(self.fleet.launcher().starter.clone())
     }
 
     /// From now on there are these workloads, with what their pods run. Pods that run something else are replaced, one at a

@@ -147,7 +147,8 @@ pub(super) struct RunningApp {
 
 impl Running for RunningApp {
     async fn ended(&mut self) -> Ended {
-        Ended::Exited((&mut self.task).await.unwrap_or_else(|error| error.to_string()))
+        let detail = (&mut self.task).await.unwrap_or_else(|error| error.to_string());
+        Ended::Exited { success: false, detail }
     }
 
     fn terminate(&self) {

@@ -7,12 +7,11 @@ use config::manifest::{Declared, Manifests};
 use tracing::{info, warn};
 
 use super::doors::Doors;
+use super::triggers::Triggers;
 use crate::exposition;
 use crate::fleet::runs_the_same;
 use crate::local::LocalPlatform;
 use crate::log::short;
-use crate::sources::{Pool, PoolSettings};
-use crate::triggers::{Keepers, Plan, PlanError};
 
 /// What is served now.
 pub(super) struct Served {
@@ -21,33 +20,6 @@ pub(super) struct Served {
     pub(super) activator: Arc<Activator>,
     pub(super) doors: Doors,
     pub(super) triggers: Triggers,
-}
-
-/// The ScaledObjects that are served.
-pub(super) struct Triggers {
-    keepers: Keepers,
-    pool: Arc<Pool>,
-}
-
-impl Triggers {
-    pub(super) fn new(keepers: Keepers) -> Triggers {
-        Triggers { keepers, pool: Pool::new(PoolSettings::default()) }
-    }
-
-    /// What the ScaledObjects of `manifests` come to.
-    pub(super) fn plan(&self, manifests: &Manifests) -> Result<Vec<Plan>, PlanError> {
-        let scaled = manifests.scaled_objects.iter().filter_map(|object| {
-            let id = &object.object.target.workload;
-            // Of one that is in none of the files, the check of the files has told.
-            let declared = manifests.workloads.iter().find(|declared| declared.workload.id == *id)?;
-            Some(Plan::new(object, declared.worker, &self.pool))
-        });
-        scaled.collect()
-    }
-
-    pub(super) async fn set(&mut self, plans: Vec<Plan>) {
-        self.keepers.set(plans).await;
-    }
 }
 
 impl Served {
@@ -77,7 +49,7 @@ impl Served {
         self.platform.apply(workloads.clone());
         self.workloads = workloads;
         self.doors.set(doors);
-        self.triggers.set(plans).await;
+        let told = told + self.triggers.set(plans).await;
         if told == 0 {
             info!("the files are edited; nothing changes");
         }

@@ -17,7 +17,7 @@ pub struct RunOptions {
     /// Where the gateway listens; it routes by Host
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// Where /healthz, /metrics and /v1/workloads are served
+    /// Where /healthz, /metrics, /v1/workloads and /v1/jobs are served
     #[arg(long, default_value = "127.0.0.1:8090")]
     pub admin: SocketAddr,
     /// Where spans of wakes and of changes of scale go, by OTLP over HTTP: http://HOST:PORT

@@ -1,25 +1,24 @@
 //! One ScaledObject over time: its triggers are read when they are due, and what they ask for goes to the engine.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use autoscaler::triggers::hpa::Pods;
 use autoscaler::triggers::object::{Object, Seen, Verdict};
 use autoscaler::{Engine, Triggered, Wish};
 use config::bounds;
 use futures_core::stream::BoxStream;
-use futures_util::future::join_all;
-use futures_util::stream::{self, SelectAll, StreamExt};
+use futures_util::stream::{SelectAll, StreamExt};
 use parking_lot::Mutex;
 use queue_proxy::Clock;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::opened;
 use super::plan::Plan;
 use super::told::Told;
 use crate::exposition;
 use crate::link::Heard;
-use crate::sources::{Edge, Look};
+use crate::sources::Edge;
 
 /// What all keepers have.
 #[derive(Clone, Debug)]
@@ -101,18 +100,10 @@ impl Keeper {
     /// Reads all triggers, and decides by what they say. None if there is no such workload.
     async fn round(&mut self, due: Instant) -> Option<Verdict> {
         self.seen()?;
-        let look = Look { at: unix_seconds(), age: bounds::TRIGGER_SHARED_AGE };
-        let reads = self.plan.sources.iter().map(async |source| {
-            let begun = Instant::now();
-            (source.read(look).await, Instant::now() - begun)
-        });
-        let answers = join_all(reads).await;
+        let (answers, longest) = opened::read(self.plan.sources.iter().map(AsRef::as_ref)).await;
         self.rested = Instant::now() + bounds::TRIGGER_PAUSE;
         let mut readings = Vec::with_capacity(answers.len());
-        let mut longest = Duration::ZERO;
-        for (n, (answer, took)) in answers.into_iter().enumerate() {
-            exposition::triggers::read(&answer.reading, took);
-            longest = longest.max(took);
+        for (n, answer) in answers.into_iter().enumerate() {
             if let Some(target) = answer.target {
                 self.object.set_target(n, target);
             }
@@ -152,10 +143,5 @@ impl Keeper {
 
 /// All that the plan's sources say unasked.
 fn edges(plan: &Plan) -> SelectAll<BoxStream<'static, Edge>> {
-    stream::select_all(plan.sources.iter().filter_map(|source| source.edges()))
-}
-
-fn unix_seconds() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    opened::edges(plan.sources.iter().map(AsRef::as_ref))
 }

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use autoscaler::triggers::metadata::TriggerKind;
 use autoscaler::triggers::modifiers::FormulaError;
 use autoscaler::triggers::object::{Rules, Steps};
 use config::keda::Switches;
 use config::manifest::DeclaredObject;
 use config::{Problems, WorkloadId};
 
-use super::typed;
+use super::opened::{self, Opened};
 use crate::sources::{self, OpenError, Pool, Source};
 
 /// A ScaledObject that can be served.
@@ -69,19 +68,13 @@ impl Plan {
             name: object.name.clone(),
             interval: object.polling_interval,
         };
-        // Without those of which the check of the files has told: they are measured nowhere, or nobody declares what they use.
         let mut object = object.clone();
         let (mut targets, mut sources, mut read) = (Vec::new(), Vec::new(), Vec::new());
-        for (n, trigger) in object.triggers.iter().enumerate() {
-            let Some((kind, _)) = typed(trigger, given, n, file, named)? else { continue };
-            if let TriggerKind::Resource(_) = kind {
-                continue;
-            }
-            let open = |error| PlanError::Open { file: file.clone(), object: named.clone(), trigger: n, error };
-            sources.push(sources::open(&kind, &asker, pool).map_err(open)?);
-            // An external scaler says it with its first answer.
-            targets.push(kind.target().unwrap_or(1.0));
-            read.push(trigger.clone());
+        for Opened { trigger, target, source } in opened::open(&object.triggers, given, &declared.place, &asker, pool)?
+        {
+            read.push(trigger);
+            targets.push(target);
+            sources.push(source);
         }
         object.triggers = read;
         let formula = |error| PlanError::Formula { file: file.clone(), object: named.clone(), error };

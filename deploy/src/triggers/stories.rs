@@ -4,74 +4,20 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use autoscaler::triggers::Reading;
 use autoscaler::triggers::object::{Rules, Steps};
 use autoscaler::{Action, Engine, EngineSettings, Reporters, StartAs};
 use config::keda::ScaledObject;
 use config::{Pod, PodId, PodState, Policy, Serving, Time, Workload, WorkloadId};
-use futures_core::future::BoxFuture;
-use futures_core::stream::BoxStream;
-use futures_util::stream;
 use parking_lot::Mutex;
 use queue_proxy::Clock;
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use super::keepers::Keepers;
 use super::plan::Plan;
+use super::said::{Says, source};
 use crate::link::{self, Heard};
-use crate::sources::{Answer, Edge, Key, Look, Source};
-
-/// A source that says what the test says; nothing, and it hangs for its timeout and fails.
-#[derive(Debug)]
-struct Said {
-    says: watch::Receiver<Option<Reading>>,
-    edges: Arc<Mutex<Option<mpsc::Receiver<Edge>>>>,
-    key: Key,
-}
-
-const TIMEOUT: Duration = Duration::from_secs(3);
-
-impl Source for Said {
-    fn read(&self, _: Look) -> BoxFuture<'_, Answer> {
-        let says = self.says.borrow().clone();
-        Box::pin(async move {
-            match says {
-                Some(reading) => reading.into(),
-                None => {
-                    sleep(TIMEOUT).await;
-                    Reading::failed("no answer in time").into()
-                }
-            }
-        })
-    }
-
-    fn key(&self) -> &Key {
-        &self.key
-    }
-
-    fn edges(&self) -> Option<BoxStream<'static, Edge>> {
-        let edges = self.edges.lock().take()?;
-        Some(Box::pin(stream::unfold(edges, async |mut edges| Some((edges.recv().await?, edges)))))
-    }
-}
-
-/// What a test says of one trigger.
-struct Says {
-    reading: watch::Sender<Option<Reading>>,
-    edges: mpsc::Sender<Edge>,
-}
-
-impl Says {
-    fn value(&self, metric: f64) {
-        self.reading.send_replace(Some(Reading::above(metric, 5.0)));
-    }
-
-    fn hangs(&self) {
-        self.reading.send_replace(None);
-    }
-}
+use crate::sources::Edge;
 
 /// Workloads that only triggers scale, and the driver's part.
 struct World {
@@ -146,17 +92,14 @@ impl World {
             object["spec"][key] = value.clone();
         }
         let (object, _) = ScaledObject::on_cluster(&object).expect("a ScaledObject");
-        let (reading, says) = watch::channel(Some(Reading::above(0.0, 5.0)));
-        let (edges, hears) = mpsc::channel(4);
-        let key = Key::new([name]);
-        let source = Said { says, edges: Arc::new(Mutex::new(Some(hears))), key };
-        self.says.insert(id(name), Says { reading, edges });
+        let (source, says) = source(name, 5.0);
+        self.says.insert(id(name), says);
         Plan {
             workload: id(name),
             name: format!("ScaledObject default/{name}"),
             rules: Rules::of(&object, &[5.0], Steps::of(&object)).expect("rules"),
             switches: object.switches,
-            sources: vec![Box::new(source)],
+            sources: vec![source],
             alone: true,
         }
     }
@@ -224,7 +167,7 @@ async fn what_a_server_says_unasked_is_not_waited_for() {
     let plan = world.plan("worker", &json!({ "pollingInterval": 3600 }));
     world.keepers.set(vec![plan]).await;
     sleep(Duration::from_secs(1)).await;
-    world.says("worker").edges.send(Edge::Wake).await.expect("it is heard");
+    world.says("worker").edge(Edge::Wake).await;
     assert_eq!(world.trace("worker", 1).await, [0, 1]);
 
     let plan = world.plan("reader", &json!({ "pollingInterval": 3600 }));
@@ -232,7 +175,7 @@ async fn what_a_server_says_unasked_is_not_waited_for() {
     world.keepers.set(vec![worker, reader]).await;
     sleep(Duration::from_secs(1)).await;
     world.says("reader").value(5.4);
-    world.says("reader").edges.send(Edge::Read).await.expect("it is heard");
+    world.says("reader").edge(Edge::Read).await;
     assert_eq!(world.trace("reader", 1).await, [0, 1]);
 }
 

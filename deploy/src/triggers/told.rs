@@ -79,7 +79,7 @@ impl Told {
 }
 
 impl TriggerNow {
-    fn new(name: &str, reading: &Reading) -> TriggerNow {
+    pub(crate) fn new(name: &str, reading: &Reading) -> TriggerNow {
         let (value, active, error) = match reading {
             Reading::Value { metric, active } => (Some(*metric), *active, None),
             Reading::NoData => (None, false, None),

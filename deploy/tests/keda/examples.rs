@@ -82,6 +82,15 @@ fn every_example_passes_and_says_what_is_odd_in_it() {
 }
 
 #[test]
+fn those_that_run_against_a_local_redis_pass_without_a_word() {
+    for name in ["redis-jobs.yaml", "redis-worker.yaml"] {
+        let text = std::fs::read_to_string(format!("{FOLDER}/../{name}")).expect("text");
+        let (manifests, warnings) = check(&text).unwrap_or_else(|problems| panic!("{name}: {problems:#?}"));
+        assert_eq!((manifests.scaled_objects.len() + manifests.scaled_jobs.len(), warnings), (1, vec![]), "{name}");
+    }
+}
+
+#[test]
 fn there_is_one_for_each_trigger_and_each_strategy() {
     let examples = examples();
     let all = || examples.values().map(|(manifests, _)| manifests);

@@ -2,5 +2,6 @@
 
 mod fleet;
 mod heard;
+mod jobs;
 mod local;
 mod shim;

@@ -1,0 +1,80 @@
+//! Triggers with what reads them, for ScaledObjects and ScaledJobs alike.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use autoscaler::triggers::metadata::TriggerKind;
+use config::bounds;
+use config::keda::Trigger;
+use config::manifest::Given;
+use futures_core::stream::BoxStream;
+use futures_util::future::join_all;
+use futures_util::stream::{self, SelectAll};
+use tokio::time::Instant;
+
+use super::{PlanError, typed};
+use crate::exposition;
+use crate::sources::{self, Answer, Edge, Look, Pool, Source};
+
+/// What reads a trigger that can be read.
+pub(crate) struct Opened {
+    pub(crate) trigger: Trigger,
+    /// What one pod should carry of it. An external scaler says it with its first answer: 1 until then.
+    pub(crate) target: f64,
+    pub(crate) source: Box<dyn Source>,
+}
+
+impl Opened {
+    /// What people call the trigger: its name, or its kind.
+    pub(crate) fn title(&self) -> &str {
+        self.trigger.name.as_deref().unwrap_or(&self.trigger.kind)
+    }
+}
+
+/// What reads `triggers` of the object at `place`, without those of which the check of the files has told: they are
+/// measured nowhere, or nobody declares what they use. Connects to nothing.
+pub(crate) fn open(
+    triggers: &[Trigger],
+    given: &Given,
+    place: &(String, String),
+    asker: &sources::Object,
+    pool: &Arc<Pool>,
+) -> Result<Vec<Opened>, PlanError> {
+    let (file, object) = place;
+    let mut opened = Vec::new();
+    for (n, trigger) in triggers.iter().enumerate() {
+        let Some((kind, _)) = typed(trigger, given, n, file, object)? else { continue };
+        if let TriggerKind::Resource(_) = kind {
+            continue;
+        }
+        let error = |error| PlanError::Open { file: file.clone(), object: object.clone(), trigger: n, error };
+        let source = sources::open(&kind, asker, pool).map_err(error)?;
+        opened.push(Opened { trigger: trigger.clone(), target: kind.target().unwrap_or(1.0), source });
+    }
+    Ok(opened)
+}
+
+/// Reads all of `sources` at the same time, and says how long the longest read took.
+pub(crate) async fn read<'a>(sources: impl Iterator<Item = &'a dyn Source>) -> (Vec<Answer>, Duration) {
+    let look = Look { at: unix_seconds(), age: bounds::TRIGGER_SHARED_AGE };
+    let reads = sources.map(async |source| {
+        let begun = Instant::now();
+        let answer = source.read(look).await;
+        let took = Instant::now() - begun;
+        exposition::triggers::read(&answer.reading, took);
+        (answer, took)
+    });
+    let answers = join_all(reads).await;
+    let longest = answers.iter().map(|(_, took)| *took).max().unwrap_or_default();
+    (answers.into_iter().map(|(answer, _)| answer).collect(), longest)
+}
+
+/// All that `sources` say unasked.
+pub(crate) fn edges<'a>(sources: impl Iterator<Item = &'a dyn Source>) -> SelectAll<BoxStream<'static, Edge>> {
+    stream::select_all(sources.filter_map(Source::edges))
+}
+
+fn unix_seconds() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
