@@ -53,6 +53,14 @@ struct Inner {
     fronts: Watched,
     clock: Clock,
     metrics: PrometheusHandle,
+    /// Held while all workloads are written down: one thread at a time does.
+    writing: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Inner {
+    fn new(engine: Arc<Mutex<Engine>>, fronts: Watched, clock: Clock, metrics: PrometheusHandle) -> Arc<Inner> {
+        Arc::new(Inner { engine, fronts, clock, metrics, writing: Arc::default() })
+    }
 }
 
 impl Admin {
@@ -64,7 +72,7 @@ impl Admin {
         metrics: PrometheusHandle,
     ) -> Admin {
         Admin {
-            inner: Arc::new(Inner { engine, fronts: Watched::Here(activator), clock, metrics }),
+            inner: Inner::new(engine, Watched::Here(activator), clock, metrics),
             wakes: Wakes::default(),
             triggers: Told::default(),
             jobs: jobs::Told::default(),
@@ -75,7 +83,7 @@ impl Admin {
     pub fn of_autoscaler(engine: Arc<Mutex<Engine>>, hub: Arc<Hub>, clock: Clock, metrics: PrometheusHandle) -> Admin {
         let (wakes, fronts) = (hub.wakes(), Watched::Linked(hub));
         let (triggers, jobs) = (Told::default(), jobs::Told::default());
-        Admin { inner: Arc::new(Inner { engine, fronts, clock, metrics }), wakes, triggers, jobs }
+        Admin { inner: Inner::new(engine, fronts, clock, metrics), wakes, triggers, jobs }
     }
 
     /// The same, which knows of wakes.
@@ -180,8 +188,20 @@ impl Admin {
 impl Handler for Admin {
     type Guard = ();
 
+    /// What is told of all workloads is written down beside the runtime: of very many it takes so long that nobody's time
+    /// would come meanwhile, if the thread is the one that has the timers.
     async fn handle(&self, request: Request<Incoming>, _peer: &Peer) -> Response<Body<()>> {
-        self.answer(request.method(), request.uri().path())
+        let (method, path) = (request.method(), request.uri().path());
+        if !matches!(path, "/metrics" | "/v1/workloads") {
+            return self.answer(method, path);
+        }
+        let alone = Arc::clone(&self.inner.writing).lock_owned().await;
+        let (admin, method, path) = (self.clone(), method.clone(), path.to_owned());
+        let written = tokio::task::spawn_blocking(move || {
+            let _alone = alone;
+            admin.answer(&method, &path)
+        });
+        written.await.unwrap_or_else(|error| plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")))
     }
 }
 
