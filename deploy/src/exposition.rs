@@ -122,6 +122,9 @@ fn builder() -> anyhow::Result<PrometheusBuilder> {
         .and_then(|builder| {
             builder.set_buckets_for_metric(Matcher::Full(triggers::DECIDED_SECONDS.to_owned()), &triggers::BUCKETS)
         })
+        .and_then(|builder| {
+            builder.set_buckets_for_metric(Matcher::Full(triggers::DUE_SECONDS.to_owned()), &triggers::BUCKETS)
+        })
         .context("the buckets are no buckets")
 }
 

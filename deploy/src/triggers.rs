@@ -2,8 +2,13 @@
 
 use std::collections::BTreeMap;
 
+mod edges;
 mod keeper;
 mod keepers;
+
+mod looks;
+#[cfg(test)]
+mod often;
 mod opened;
 mod plan;
 #[cfg(test)]

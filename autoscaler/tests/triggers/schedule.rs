@@ -45,15 +45,32 @@ fn a_push_wakes_at_once() {
 }
 
 #[test]
-fn objects_that_were_seen_together_need_not_be_read_together() {
+fn objects_that_were_seen_together_are_polled_at_their_phases() {
+    let polls = |interval: u32, phase| {
+        let mut world = World::new(&json!({ "pollingInterval": interval }), 0);
+        world.object.set_phase(Duration::from_secs(phase));
+        let mut seen = Vec::new();
+        world.run(70.0, |second| {
+            seen.push(second);
+            vec![value(0.0)]
+        });
+        seen
+    };
+    assert_eq!(polls(30, 7), [0.0, 7.0, 37.0, 67.0], "but the first look is at once");
+    assert_eq!(polls(30, 7 + 30 * 1_000), polls(30, 7));
+    assert_eq!(polls(15, 3_637), [0.0, 7.0, 22.0, 37.0, 52.0, 67.0], "which are those at 30 s as well");
+    assert_eq!(polls(30, 3_637), [0.0, 7.0, 37.0, 67.0]);
+}
+
+#[test]
+fn whoever_pushes_while_it_is_paused_does_not_put_off_the_next_poll() {
     let mut world = World::new(&json!({ "pollingInterval": 30 }), 0);
-    world.object.spread(Duration::from_secs(7));
-    let mut seen = Vec::new();
-    world.run(70.0, |second| {
-        seen.push(second);
-        vec![value(0.0)]
-    });
-    assert_eq!(seen, [7.0, 37.0, 67.0]);
+    world.seen.switches.paused = true;
+    world.run(5.0, |_| vec![value(0.0)]);
+    for _ in 0..3 {
+        world.push();
+        assert_eq!(world.object.next(), at(30.0));
+    }
 }
 
 #[test]

@@ -55,3 +55,14 @@ pub const JOB_BACKOFF_FIRST: Duration = Duration::from_secs(10);
 
 /// Longest pause of a Job after a pod of it failed: Kubernetes'.
 pub const JOB_BACKOFF_SLOWEST: Duration = Duration::from_secs(600);
+
+/// Looks in one polling interval at the triggers of an object that is at zero, where not all of its sources tell by
+/// themselves that there is work: a wake then takes a fifth of the interval that was asked for at most.
+pub const ZERO_LOOKS: u32 = 5;
+
+/// The least time between two such looks: who wakes within a second need not ask more often.
+pub const ZERO_LOOK_PAUSE: Duration = Duration::from_secs(1);
+
+/// Reads a second of one server because objects are at zero, all of them together, beside those at their polling intervals:
+/// as many as reads that a small server answers without noticing. Objects that share a query share a read.
+pub const ZERO_READS: u32 = 10;

@@ -82,7 +82,7 @@ fn happen(clock: Clock) {
     super::kube_request("watch", "pods");
     super::kube_told_dropped();
     super::triggers::read(&autoscaler::triggers::Reading::NoData, Duration::ZERO);
-    super::triggers::decided(Duration::ZERO);
+    super::triggers::decided(Duration::ZERO, Duration::ZERO);
     super::triggers::job_began();
     super::triggers::job_ended("complete");
     super::kube_watch_failed("pods");

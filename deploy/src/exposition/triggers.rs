@@ -12,18 +12,23 @@ pub(super) const READ_SECONDS: &str = "rouse_trigger_read_seconds";
 /// From when triggers were due until it was decided about them, less the longest read.
 pub(super) const DECIDED_SECONDS: &str = "rouse_trigger_decided_seconds";
 
+/// From when triggers were due until it was decided about them, reads and all.
+pub(super) const DUE_SECONDS: &str = "rouse_trigger_due_seconds";
+
+/// Upper bounds of the buckets of all three, in seconds.
+pub(super) const BUCKETS: [f64; 17] =
+    [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0];
+
 /// Jobs that began for ScaledJobs.
 const JOBS_BEGAN: &str = "rouse_jobs_began_total";
 /// Jobs that ended, by how.
 const JOBS_ENDED: &str = "rouse_jobs_ended_total";
 
-/// Upper bounds of the buckets of both, in seconds.
-pub(super) const BUCKETS: [f64; 12] = [0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0];
-
 pub(super) fn describe() {
     describe_counter!(READS, "Reads of triggers' sources, by what came of them");
     describe_histogram!(READ_SECONDS, "How long reads of triggers' sources took");
     describe_histogram!(DECIDED_SECONDS, "From when triggers were due until it was decided, less the longest read");
+    describe_histogram!(DUE_SECONDS, "From when triggers were due until it was decided");
     describe_counter!(JOBS_BEGAN, "Jobs that began for ScaledJobs");
     describe_counter!(JOBS_ENDED, "Jobs of ScaledJobs that ended, by how");
 }
@@ -49,7 +54,8 @@ pub(crate) fn read(reading: &Reading, took: Duration) {
     histogram!(READ_SECONDS).record(took);
 }
 
-/// It was decided about an object's triggers, so long after they were due, less the longest read.
-pub(crate) fn decided(after: Duration) {
-    histogram!(DECIDED_SECONDS).record(after);
+/// It was decided about an object's triggers, so long after they were due; the longest read took `read` of that.
+pub(crate) fn decided(after: Duration, read: Duration) {
+    histogram!(DUE_SECONDS).record(after);
+    histogram!(DECIDED_SECONDS).record(after.saturating_sub(read));
 }

@@ -102,7 +102,7 @@ impl<L: Launch> Keeper<L> {
         tokio::select! {
             changed = plans.changed() => edited_or_over(changed),
             (answers, longest) = read_all(self.plan.sources()) => {
-                exposition::triggers::decided((Instant::now() - self.due).saturating_sub(longest));
+                exposition::triggers::decided(Instant::now() - self.due, longest);
                 Turn::Read(answers)
             }
         }

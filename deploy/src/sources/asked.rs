@@ -34,6 +34,11 @@ impl<T: Clone + Send + Sync + 'static> Asked<T> {
         &self.key
     }
 
+    /// Whom it is asked.
+    pub(super) fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
     /// The answer, by `ask` if nobody else has it.
     ///
     /// # Errors

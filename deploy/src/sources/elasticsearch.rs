@@ -17,7 +17,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::http::{Address, Asker, Credentials, Question, escaped};
-use super::{Answer, Key, Look, OpenError, Pool, Slot, Source};
+use super::{Answer, Key, Look, OpenError, Pool, Server, Slot, Source};
 
 #[derive(Debug)]
 pub(super) struct Elasticsearch {
@@ -133,6 +133,10 @@ impl Source for Elasticsearch {
 
     fn key(&self) -> &Key {
         &self.key
+    }
+
+    fn server(&self) -> Option<&Arc<Server>> {
+        Some(self.nodes[0].server())
     }
 }
 

@@ -24,6 +24,12 @@ impl Key {
         Key(key)
     }
 
+    /// A number that is spread evenly over keys, and the same for the same key: for plans, never to be shown.
+    pub fn number(self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+
     /// The key of what this one stands for and these `parts` as well.
     #[must_use]
     pub fn with<P: AsRef<[u8]>>(self, parts: impl IntoIterator<Item = P>) -> Key {

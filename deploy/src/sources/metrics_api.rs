@@ -11,7 +11,7 @@ use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
 use super::http::{Address, Asker, Credentials, Question};
-use super::{Answer, Key, Look, OpenError, Pool, Slot, Source};
+use super::{Answer, Key, Look, OpenError, Pool, Server, Slot, Source};
 
 #[derive(Debug)]
 pub(super) struct MetricsApi {
@@ -79,5 +79,9 @@ impl Source for MetricsApi {
 
     fn key(&self) -> &Key {
         &self.key
+    }
+
+    fn server(&self) -> Option<&Arc<Server>> {
+        Some(self.asker.server())
     }
 }

@@ -48,8 +48,10 @@ mod server;
 mod slot;
 mod stream;
 mod trust;
+mod watched;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use autoscaler::triggers::Reading;
@@ -61,6 +63,7 @@ pub use self::open::{Object, OpenError, open};
 pub use self::pool::{Endpoints, Pool, PoolSettings};
 pub use self::server::{Server, Trouble};
 pub use self::slot::Slot;
+pub use self::watched::Watch;
 
 /// What reads one trigger's number. What must be remembered between two reads of a trigger lives here, and what several
 /// triggers share does not.
@@ -71,6 +74,11 @@ pub trait Source: Send + Sync + fmt::Debug {
     /// Sources with the same key ask the same of the same server as the same user: whoever plans their reads can have one
     /// request for all of them.
     fn key(&self) -> &Key;
+
+    /// The server that it asks, whose budget extra looks have to keep. None: a look costs nobody anything.
+    fn server(&self) -> Option<&Arc<Server>> {
+        None
+    }
 
     /// An item whenever the server says, unasked, that there may be something to do: then the workload is woken, or the
     /// number read at once. None: it cannot tell. The stream connects again by itself and does not end; dropping it closes

@@ -9,7 +9,7 @@ use config::bounds;
 use futures_core::future::BoxFuture;
 
 use super::http::{Asker, Credentials, Page, Question};
-use super::{Answer, Key, Look, OpenError, Pool, Slot, Source};
+use super::{Answer, Key, Look, OpenError, Pool, Server, Slot, Source};
 
 #[derive(Debug)]
 pub(super) struct Prometheus {
@@ -79,5 +79,9 @@ impl Source for Prometheus {
 
     fn key(&self) -> &Key {
         &self.key
+    }
+
+    fn server(&self) -> Option<&Arc<Server>> {
+        Some(self.asker.server())
     }
 }

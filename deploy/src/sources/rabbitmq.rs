@@ -9,7 +9,7 @@ use config::bounds;
 use futures_core::future::BoxFuture;
 
 use super::http::{Address, Asker, Credentials, Question, escaped};
-use super::{Answer, Key, Look, OpenError, Pool, Slot, Source};
+use super::{Answer, Key, Look, OpenError, Pool, Server, Slot, Source};
 
 #[derive(Debug)]
 pub(super) struct RabbitmqHttp {
@@ -74,5 +74,9 @@ impl Source for RabbitmqHttp {
 
     fn key(&self) -> &Key {
         &self.key
+    }
+
+    fn server(&self) -> Option<&Arc<Server>> {
+        Some(self.asker.server())
     }
 }

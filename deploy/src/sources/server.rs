@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::pause::Pause;
+use super::watched::Watched;
 
 /// A server that is read. One that fails or hangs is left alone for a while, and takes nobody's time meanwhile; one that
 /// answers others all the same is not, for then it is the question that is slow.
@@ -15,6 +16,7 @@ pub struct Server {
     name: String,
     reads: Semaphore,
     health: Mutex<Health>,
+    watched: Watched,
 }
 
 #[derive(Debug)]
@@ -40,7 +42,12 @@ impl Server {
     pub fn new(name: impl Into<String>) -> Server {
         let pause = Pause::new(bounds::SOURCE_RETRY_FIRST..bounds::SOURCE_RETRY_SLOWEST);
         let health = Mutex::new(Health { pause, alone: None, answered: None });
-        Server { name: name.into(), reads: Semaphore::new(bounds::SOURCE_READS), health }
+        Server { name: name.into(), reads: Semaphore::new(bounds::SOURCE_READS), health, watched: Watched::default() }
+    }
+
+    /// What is looked at more often than at its polls.
+    pub(super) fn watched(&self) -> &Watched {
+        &self.watched
     }
 
     /// What people are shown.

@@ -1,18 +1,20 @@
 //! One ScaledObject over time: its triggers are read when they are due, and what they ask for goes to the engine.
 
+use std::pin::pin;
 use std::sync::Arc;
 
+use autoscaler::triggers::Reading;
 use autoscaler::triggers::hpa::Pods;
 use autoscaler::triggers::object::{Object, Seen, Verdict};
 use autoscaler::{Engine, Triggered, Wish};
 use config::bounds;
-use futures_core::stream::BoxStream;
-use futures_util::stream::{SelectAll, StreamExt};
 use parking_lot::Mutex;
 use queue_proxy::Clock;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
+use super::edges::Edges;
+use super::looks::Looks;
 use super::opened;
 use super::plan::Plan;
 use super::told::Told;
@@ -32,76 +34,91 @@ pub(super) struct Around {
 /// Keeps one ScaledObject.
 pub(super) struct Keeper {
     around: Around,
-    plan: Plan,
+    plan: Arc<Plan>,
     object: Object,
-    edges: SelectAll<BoxStream<'static, Edge>>,
-    /// Not before then is anything read because of an edge.
-    rested: Instant,
+    edges: Edges,
+    looks: Looks,
 }
 
 /// What made a keeper go round.
 enum Turn {
     Due,
     Edge(Edge),
-    Changed(Box<Plan>),
 }
+
+/// Nobody hears any more what is asked for.
+struct Unheard;
 
 impl Keeper {
     pub(super) fn new(around: Around, plan: Plan) -> Keeper {
-        let object = Object::new(plan.rules.clone(), around.clock.now());
-        let edges = edges(&plan);
-        Keeper { around, plan, object, edges, rested: Instant::now() }
+        let mut object = Object::new(plan.rules.clone(), around.clock.now());
+        object.set_phase(plan.phase());
+        let edges = Edges::new(&plan.sources);
+        Keeper { around, plan: Arc::new(plan), object, edges, looks: Looks::default() }
     }
 
     /// Runs until nobody can change the plan any more, or nobody hears what is asked for.
     pub(super) async fn keep(mut self, mut changes: mpsc::Receiver<Plan>) {
-        if !self.ask(Wish::Unread).await {
-            return;
-        }
-        loop {
-            let due = self.around.clock.instant_of(self.object.next());
+        let mut heard = self.ask(Wish::Unread).await;
+        while heard.is_ok() {
+            let due = self.due();
             let turn = tokio::select! {
-                changed = changes.recv() => match changed {
-                    Some(plan) => Turn::Changed(Box::new(plan)),
-                    None => return,
-                },
-                () = sleep_until(due) => Turn::Due,
-                Some(edge) = self.edges.next() => Turn::Edge(edge),
-            };
-            let verdict = match turn {
-                Turn::Changed(plan) => {
-                    self.change(*plan);
+                changed = changes.recv() => {
+                    let Some(plan) = changed else { return };
+                    self.change(plan);
                     continue;
                 }
+                () = sleep_until(due) => Turn::Due,
+                edge = self.edges.next() => Turn::Edge(edge),
+            };
+            heard = match turn {
                 Turn::Due => self.round(due).await,
-                Turn::Edge(Edge::Wake) => self.woken(),
-                Turn::Edge(Edge::Read) => {
-                    sleep_until(self.rested).await;
-                    self.round(Instant::now()).await
-                }
+                Turn::Edge(Edge::Wake) => self.wake().await,
+                Turn::Edge(Edge::Read) => self.round(Instant::now()).await,
             };
-            let Some(verdict) = verdict else {
-                // The platform does not know the workload (yet).
-                tokio::time::sleep(bounds::TRIGGER_PAUSE).await;
-                continue;
-            };
-            if !self.decided(verdict).await {
-                return;
-            }
         }
+    }
+
+    /// When its triggers are to be read.
+    fn due(&self) -> Instant {
+        let (next, now) = (self.object.next(), self.around.clock.now());
+        if next <= now {
+            return self.around.clock.instant_of(next);
+        }
+        let look = self.looks.next(self.object.poll_after(now), self.plan.rules.polling, now);
+        self.around.clock.instant_of(next.min(look))
     }
 
     fn change(&mut self, plan: Plan) {
         self.object.replace_rules(plan.rules.clone(), self.around.clock.now());
-        self.edges = edges(&plan);
-        self.plan = plan;
+        self.object.set_phase(plan.phase());
+        self.edges = Edges::new(&plan.sources);
+        self.looks = Looks::default();
+        self.plan = Arc::new(plan);
     }
 
-    /// Reads all triggers, and decides by what they say. None if there is no such workload.
-    async fn round(&mut self, due: Instant) -> Option<Verdict> {
-        self.seen()?;
-        let (answers, longest) = opened::read(self.plan.sources.iter().map(AsRef::as_ref)).await;
-        self.rested = Instant::now() + bounds::TRIGGER_PAUSE;
+    /// Reads all triggers, and decides by what they say. A wake does not wait for a source that is slow.
+    async fn round(&mut self, due: Instant) -> Result<(), Unheard> {
+        if self.seen().is_none() {
+            return self.unknown().await;
+        }
+        let plan = Arc::clone(&self.plan);
+        let mut reads = pin!(opened::read(plan.sources.iter().map(AsRef::as_ref)));
+        let mut changed = false;
+        let (answers, longest) = loop {
+            tokio::select! {
+                answers = &mut reads => break answers,
+                edge = self.edges.next() => match edge {
+                    Edge::Wake => self.wake().await?,
+                    Edge::Read => changed = true,
+                },
+            }
+        };
+        self.edges.was_read();
+        if changed {
+            // Perhaps after it was read.
+            self.edges.said(Edge::Read);
+        }
         let mut readings = Vec::with_capacity(answers.len());
         for (n, answer) in answers.into_iter().enumerate() {
             if let Some(target) = answer.target {
@@ -109,15 +126,23 @@ impl Keeper {
             }
             readings.push(answer.reading);
         }
-        let verdict = self.object.round(&readings, &self.seen()?, self.around.clock.now());
-        exposition::triggers::decided((Instant::now() - due).saturating_sub(longest));
-        self.around.told.read(&self.plan, &readings);
-        Some(verdict)
+        let Some(seen) = self.seen() else { return self.unknown().await };
+        let verdict = self.object.round(&readings, &seen, self.around.clock.now());
+        self.decided(&seen, Some(&readings), verdict).await?;
+        exposition::triggers::decided(Instant::now() - due, longest);
+        Ok(())
     }
 
-    fn woken(&mut self) -> Option<Verdict> {
-        let seen = self.seen()?;
-        Some(self.object.pushed(&seen, self.around.clock.now()))
+    async fn wake(&mut self) -> Result<(), Unheard> {
+        let Some(seen) = self.seen() else { return Ok(()) };
+        let verdict = self.object.pushed(&seen, self.around.clock.now());
+        self.decided(&seen, None, verdict).await
+    }
+
+    /// The platform does not know the workload (yet).
+    async fn unknown(&mut self) -> Result<(), Unheard> {
+        sleep(bounds::TRIGGER_PAUSE).await;
+        Ok(())
     }
 
     /// What there is beside the triggers. None if there is no such workload.
@@ -127,21 +152,19 @@ impl Keeper {
         Some(Seen { pods, switches: self.plan.switches, requests: None })
     }
 
-    /// Asks for what was decided; whether somebody heard.
-    async fn decided(&mut self, verdict: Verdict) -> bool {
+    /// Asks for what was decided.
+    async fn decided(&mut self, seen: &Seen, readings: Option<&[Reading]>, verdict: Verdict) -> Result<(), Unheard> {
         let paused = self.plan.switches.paused && self.plan.switches.paused_replicas.is_none();
         let wish = if paused { Wish::Stay } else { Wish::AtLeast(verdict.desired) };
-        self.around.told.decided(&self.plan, verdict);
+        let is_asleep = seen.pods.asked == 0 && verdict.desired == 0 && !self.plan.switches.paused;
+        self.looks.want(is_asleep && !self.edges.all_tell(), &self.plan.sources);
+        self.around.told.decided(&self.plan, readings, verdict);
         self.ask(wish).await
     }
 
-    async fn ask(&mut self, wish: Wish) -> bool {
+    async fn ask(&mut self, wish: Wish) -> Result<(), Unheard> {
         let triggered = Triggered { wish, alone: self.plan.alone };
-        self.around.heard.send(Heard::Triggered(self.plan.workload.clone(), Some(triggered))).await.is_ok()
+        let heard = Heard::Triggered(self.plan.workload.clone(), Some(triggered));
+        self.around.heard.send(heard).await.map_err(|_| Unheard)
     }
-}
-
-/// All that the plan's sources say unasked.
-fn edges(plan: &Plan) -> SelectAll<BoxStream<'static, Edge>> {
-    opened::edges(plan.sources.iter().map(AsRef::as_ref))
 }

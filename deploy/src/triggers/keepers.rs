@@ -1,6 +1,6 @@
 //! All ScaledObjects that are served.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -54,8 +54,8 @@ impl Keepers {
 
     /// From now on these are served, and no others. What one remembers stays if it was served before.
     pub async fn set(&mut self, plans: Vec<Plan>) {
-        let gone: Vec<WorkloadId> =
-            self.kept.keys().filter(|id| plans.iter().all(|plan| plan.workload != **id)).cloned().collect();
+        let served: HashSet<&WorkloadId> = plans.iter().map(|plan| &plan.workload).collect();
+        let gone: Vec<WorkloadId> = self.kept.keys().filter(|id| !served.contains(id)).cloned().collect();
         for id in gone {
             self.kept.remove(&id);
             self.around.told.forget(&id);

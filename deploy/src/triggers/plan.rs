@@ -1,6 +1,7 @@
 //! What a ScaledObject comes to: the rules by which its numbers are taken, and what reads them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use autoscaler::triggers::modifiers::FormulaError;
 use autoscaler::triggers::object::{Rules, Steps};
@@ -57,6 +58,12 @@ pub enum PlanError {
 }
 
 impl Plan {
+    /// Where on the grid of its polling interval its polls are. It follows from the first question that it asks, so that who
+    /// asks the same asks at the same time and shares the answer, and other questions are spread.
+    pub(super) fn phase(&self) -> Duration {
+        Duration::from_nanos(self.sources.first().map_or(0, |source| source.key().number()))
+    }
+
     /// What `declared` comes to; `alone` if no request ever comes to what it scales. Connects to nothing.
     ///
     /// # Errors

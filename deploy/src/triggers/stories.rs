@@ -20,9 +20,9 @@ use crate::link::{self, Heard};
 use crate::sources::Edge;
 
 /// Workloads that only triggers scale, and the driver's part.
-struct World {
-    engine: Arc<Mutex<Engine>>,
-    keepers: Keepers,
+pub(super) struct World {
+    pub(super) engine: Arc<Mutex<Engine>>,
+    pub(super) keepers: Keepers,
     says: HashMap<WorkloadId, Says>,
 }
 
@@ -36,12 +36,12 @@ fn obey(engine: &mut Engine, now: Time, workload: &WorkloadId, from: u32, to: u3
     }
 }
 
-fn id(name: &str) -> WorkloadId {
+pub(super) fn id(name: &str) -> WorkloadId {
     WorkloadId::new("default", "Deployment", name)
 }
 
 impl World {
-    fn new() -> World {
+    pub(super) fn new() -> World {
         let clock = Clock::start();
         let settings =
             EngineSettings { tick_offset: Duration::ZERO, start: StartAs::Zero, reporters: Reporters::InProcess };
@@ -75,7 +75,7 @@ impl World {
     }
 
     /// A plan for the workload `name`, which the engine knows from then on.
-    fn plan(&mut self, name: &str, spec: &Value) -> Plan {
+    pub(super) fn plan(&mut self, name: &str, spec: &Value) -> Plan {
         let workload =
             Workload { id: id(name), policy: Policy::default(), serving: Serving::default(), hosts: Vec::new() };
         let now = self.keepers.clock().now();
@@ -113,7 +113,7 @@ impl World {
     }
 
     /// The numbers of pods that were asked for within so many seconds, as they changed.
-    async fn trace(&self, name: &str, seconds: u64) -> Vec<u32> {
+    pub(super) async fn trace(&self, name: &str, seconds: u64) -> Vec<u32> {
         let mut trace = vec![self.asked(name).expect("it is known")];
         for _ in 0..seconds * 10 {
             sleep(Duration::from_millis(100)).await;

@@ -22,6 +22,8 @@ pub struct TriggersNow {
     pub object: String,
     /// What each read last.
     pub triggers: Vec<TriggerNow>,
+    /// How often all were read and it was decided.
+    pub rounds: u64,
     /// How many pods they ask for; none before they were read.
     pub desired: Option<u32>,
     /// The `Ready` condition, as KEDA words it: status and reason.
@@ -53,18 +55,18 @@ impl Told {
         self.0.lock().get(id).cloned()
     }
 
-    pub(super) fn read(&self, plan: &Plan, readings: &[Reading]) {
-        let triggers = plan.rules.triggers.iter().zip(readings);
-        let triggers = triggers.map(|(trigger, reading)| TriggerNow::new(&trigger.name, reading)).collect();
+    /// It was decided about `plan`, by new `readings` or without any.
+    pub(super) fn decided(&self, plan: &Plan, readings: Option<&[Reading]>, verdict: Verdict) {
         let mut all = self.0.lock();
-        let now = all.entry(plan.workload.clone()).or_default();
-        now.object.clone_from(&plan.name);
-        now.triggers = triggers;
-    }
-
-    pub(super) fn decided(&self, plan: &Plan, verdict: Verdict) {
-        let mut all = self.0.lock();
-        let now = all.entry(plan.workload.clone()).or_default();
+        if !all.contains_key(&plan.workload) {
+            all.insert(plan.workload.clone(), TriggersNow::default());
+        }
+        let Some(now) = all.get_mut(&plan.workload) else { return };
+        if let Some(readings) = readings {
+            let triggers = plan.rules.triggers.iter().zip(readings);
+            now.triggers = triggers.map(|(trigger, reading)| TriggerNow::new(&trigger.name, reading)).collect();
+            now.rounds += 1;
+        }
         now.object.clone_from(&plan.name);
         now.desired = Some(verdict.desired);
         now.ready = Some(verdict.ready.condition());

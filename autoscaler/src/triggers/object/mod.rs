@@ -29,6 +29,8 @@ pub struct Object {
     failures: Vec<u32>,
     created: Time,
     last_active: Option<Time>,
+    /// A point of the grid on which its polls are.
+    grid: Time,
     /// When the polling interval is over.
     poll_due: Time,
     /// When the next step between one pod and many may be taken.
@@ -79,6 +81,7 @@ impl Object {
             failures: vec![0; rules.triggers.len()],
             created: now,
             last_active: None,
+            grid: now,
             poll_due: now,
             step_due: now,
             next: now,
@@ -88,9 +91,18 @@ impl Object {
         }
     }
 
-    /// Moves its polls by `offset`, so that objects that were seen together are not all read together.
-    pub fn spread(&mut self, offset: Duration) {
-        (self.poll_due, self.next) = (self.poll_due + offset, self.next + offset);
+    /// Puts its polls at `phase` and so many polling intervals, for an object that is new or has new rules: those with the
+    /// same phase are read together, and others, though they were seen at once, are not. Where one's interval is a multiple
+    /// of another's, so are its polls. The first look is at once all the same, and no poll: it counts no failures.
+    pub fn set_phase(&mut self, phase: Duration) {
+        let polling = self.rules.polling.as_nanos().max(1);
+        self.grid = Time::from_nanos(u64::try_from(phase.as_nanos() % polling).unwrap_or(0));
+        self.poll_due = self.poll_after(self.next);
+    }
+
+    /// When the first poll after `now` is.
+    pub fn poll_after(&self, now: Time) -> Time {
+        following(self.grid, self.rules.polling, now)
     }
 
     /// When its triggers are to be read.
@@ -113,13 +125,14 @@ impl Object {
         }
     }
 
-    /// Other rules, from now on. What is remembered stays, but for the failures of triggers, if those changed.
+    /// Other rules, from now on, and polls from now on as well. What is remembered stays, but for the failures of triggers,
+    /// if those changed.
     pub fn replace_rules(&mut self, rules: Rules, now: Time) {
         if rules.triggers != self.rules.triggers {
             self.failures = vec![0; rules.triggers.len()];
         }
         self.rules = rules;
-        (self.poll_due, self.step_due, self.next) = (now, now, now);
+        (self.grid, self.poll_due, self.step_due, self.next) = (now, now, now, now);
     }
 
     /// Decides on what all triggers said, in their order. A reading that is missing is one without data.
@@ -251,7 +264,7 @@ impl Object {
             }
         }
         if is_poll {
-            self.poll_due = following(self.poll_due, self.rules.polling, now);
+            self.poll_due = self.poll_after(now);
         }
     }
 
@@ -260,7 +273,7 @@ impl Object {
         let mut trail = Trail::default();
         trail.push(desired, Why::Paused);
         (self.wanted, self.step_due) = (Some(desired), now);
-        self.poll_due = following(self.poll_due, self.rules.polling, now);
+        self.poll_due = self.poll_after(now);
         self.next = self.poll_due;
         self.verdict(desired, None, false, trail)
     }
@@ -268,7 +281,7 @@ impl Object {
     /// When to look again: at the next poll; while there are pods, at the next step as well; at the end of a cooldown.
     fn when_next(&self, phase: Phase, own: u32, now: Time) -> Time {
         let step = now + self.rules.steps.period;
-        let poll = if self.poll_due > now { self.poll_due } else { following(self.poll_due, self.rules.polling, now) };
+        let poll = if self.poll_due > now { self.poll_due } else { self.poll_after(now) };
         match phase {
             Phase::Asleep => poll,
             Phase::Cooling(rest) => poll.min(self.step_due).min(now + rest),
@@ -292,12 +305,15 @@ impl Object {
     }
 }
 
-/// The first time after `now` on a grid of `interval` through `due`: rounds that are late do not shift it.
-fn following(due: Time, interval: Duration, now: Time) -> Time {
-    let late = now.since(due).as_nanos();
-    let missed = late / interval.as_nanos().max(1);
-    let steps = u32::try_from(missed).unwrap_or(u32::MAX).saturating_add(1);
-    let next = due + interval.saturating_mul(steps);
+/// The first time after `now` that is `first`, or on the grid of `interval` that begins there: rounds that are late do not
+/// shift it.
+fn following(first: Time, interval: Duration, now: Time) -> Time {
+    if first > now {
+        return first;
+    }
+    let passed = now.since(first).as_nanos() / interval.as_nanos().max(1);
+    let steps = u32::try_from(passed).unwrap_or(u32::MAX).saturating_add(1);
+    let next = first + interval.saturating_mul(steps);
     if next > now { next } else { now + interval }
 }
 

@@ -20,7 +20,7 @@ use tokio_rustls::TlsConnector;
 
 use self::connection::Connection;
 use super::asked::Asked;
-use super::{Answer, Key, Look, OpenError, Pool, Source, Trouble, trust};
+use super::{Answer, Key, Look, OpenError, Pool, Server, Source, Trouble, trust};
 
 /// What reads one trigger.
 #[derive(Debug)]
@@ -54,6 +54,10 @@ impl Source for Amqp {
 
     fn key(&self) -> &Key {
         self.asked.key()
+    }
+
+    fn server(&self) -> Option<&Arc<Server>> {
+        Some(self.asked.server())
     }
 }
 

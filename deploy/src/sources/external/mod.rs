@@ -96,6 +96,10 @@ impl Source for External {
         &self.key
     }
 
+    fn server(&self) -> Option<&Arc<Server>> {
+        Some(&self.server)
+    }
+
     fn edges(&self) -> Option<BoxStream<'static, Edge>> {
         let told = self.object.0.clone();
         self.push.then(|| pushed::edges(self.client.clone(), self.server.name().to_owned(), told))

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use self::token::Tokens;
 use super::http::{Address, Asker, Credentials, Question, escaped};
-use super::{Answer, Key, Look, OpenError, Pool, Slot, Source};
+use super::{Answer, Key, Look, OpenError, Pool, Server, Slot, Source};
 
 /// Objects that are asked for at once: as many as Google gives.
 const PAGE: u64 = 1_000;
@@ -130,5 +130,9 @@ impl Source for GcpStorage {
 
     fn key(&self) -> &Key {
         &self.key
+    }
+
+    fn server(&self) -> Option<&Arc<Server>> {
+        Some(self.asker.server())
     }
 }

@@ -99,6 +99,11 @@ impl Asker {
         &self.address
     }
 
+    /// Whom it asks.
+    pub(super) fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
     /// When a read that begins now has to be over.
     pub(super) fn deadline(&self) -> Instant {
         Instant::now() + self.timeout

@@ -33,7 +33,7 @@ use self::login::Login;
 use self::messages::{Address, Question};
 use self::offsets::{Seen, Which};
 use super::asked::Asked;
-use super::{Answer, Key, Look, OpenError, Pool, Source, Trouble, trust};
+use super::{Answer, Key, Look, OpenError, Pool, Server, Source, Trouble, trust};
 
 /// What reads one trigger.
 #[derive(Debug)]
@@ -77,6 +77,10 @@ impl Source for Kafka {
 
     fn key(&self) -> &Key {
         self.asked.key()
+    }
+
+    fn server(&self) -> Option<&Arc<Server>> {
+        Some(self.asked.server())
     }
 }
 

@@ -23,7 +23,7 @@ use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::asked::Asked;
-use super::{Answer, Edge, Key, Look, OpenError, Pool, Source, Trouble, edges};
+use super::{Answer, Edge, Key, Look, OpenError, Pool, Server, Source, Trouble, edges};
 
 /// What reads one trigger.
 #[derive(Debug)]
@@ -54,6 +54,10 @@ impl Source for Postgresql {
 
     fn key(&self) -> &Key {
         self.asked.key()
+    }
+
+    fn server(&self) -> Option<&Arc<Server>> {
+        Some(self.asked.server())
     }
 
     fn edges(&self) -> Option<BoxStream<'static, Edge>> {

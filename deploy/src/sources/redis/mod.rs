@@ -21,7 +21,7 @@ use redis::{Cmd, Pipeline, RedisFuture, Value};
 use self::connect::{Connector, trouble};
 use super::asked::Asked;
 use super::kept::Kept;
-use super::{Answer, Edge, Key, Look, OpenError, Pool, Source, Trouble, edges};
+use super::{Answer, Edge, Key, Look, OpenError, Pool, Server, Source, Trouble, edges};
 
 /// What reads one trigger.
 #[derive(Debug)]
@@ -58,6 +58,10 @@ impl Source for Redis {
 
     fn key(&self) -> &Key {
         self.asked.key()
+    }
+
+    fn server(&self) -> Option<&Arc<Server>> {
+        Some(self.asked.server())
     }
 
     fn edges(&self) -> Option<BoxStream<'static, Edge>> {
