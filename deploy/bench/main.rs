@@ -23,6 +23,8 @@ mod server;
 mod slow_pod;
 mod town;
 mod trickle;
+mod triggers;
+mod usage;
 mod wakes;
 
 use std::process::ExitCode;
@@ -113,6 +115,8 @@ enum Part {
     },
     /// 10,000 workloads, idle and then with 50,000 pods that report each second: CPU, memory, reaction
     Scale(scale::Options),
+    /// 1,000 ScaledObjects that ask Prometheus 50 queries, then with another server that hangs: reads, CPU, time to decide
+    Triggers(triggers::Options),
     /// On the Kubernetes cluster that KUBECONFIG names, where Rouse is installed: every promise, one scenario each
     Cluster(cluster::Options),
     /// Steady load while processes end or are killed, pods are rolled, settings edited, and all goes to zero and back
@@ -149,6 +153,7 @@ fn measure(part: Part) -> anyhow::Result<()> {
             Part::Activation { window } => activation::run(window).await,
             Part::Contracts { time } => contracts::run(time).await,
             Part::Scale(options) => scale::run(options).await,
+            Part::Triggers(options) => triggers::run(options).await,
             Part::Cluster(options) => cluster::run(options).await,
             Part::Kills { time, against } => kills::run(time, against).await,
             Part::Burst { time } => burst::run(time).await,

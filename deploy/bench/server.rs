@@ -65,6 +65,11 @@ impl Rouse {
         answer.json()
     }
 
+    /// Its process number.
+    pub(crate) fn pid(&self) -> anyhow::Result<i32> {
+        Ok(i32::try_from(self.child.id())?)
+    }
+
     /// Resident memory of the process, in KiB.
     pub(crate) fn resident_kib(&self) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;

@@ -7,7 +7,6 @@
 
 mod reaction;
 mod streams;
-mod usage;
 mod world;
 
 use std::sync::Arc;
@@ -22,9 +21,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use self::streams::{Counts, Speaker, Stream};
-use self::usage::{Since, resident};
 use self::world::Size;
 use crate::town::{Autoscaler, Files, Scratch};
+use crate::usage::{Since, resident};
 use crate::{ms, quantile};
 
 /// Time to read the file, to start, and to come to rest.

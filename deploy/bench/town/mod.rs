@@ -10,7 +10,7 @@ mod file;
 mod kubelet;
 mod leaks;
 mod pod;
-mod ports;
+pub(crate) mod ports;
 mod routes;
 mod scratch;
 

@@ -9,19 +9,19 @@ use tokio::time::Instant;
 const TICKS: u64 = 100;
 
 /// CPU time of a process since a moment.
-pub(super) struct Since {
+pub(crate) struct Since {
     pid: i32,
     at: Instant,
     used: Duration,
 }
 
 impl Since {
-    pub(super) fn now(pid: i32) -> anyhow::Result<Since> {
+    pub(crate) fn now(pid: i32) -> anyhow::Result<Since> {
         Ok(Since { pid, at: Instant::now(), used: cpu(pid)? })
     }
 
     /// CPU time since then, and cores on average.
-    pub(super) fn cpu(&self) -> anyhow::Result<(Duration, f64)> {
+    pub(crate) fn cpu(&self) -> anyhow::Result<(Duration, f64)> {
         let used = cpu(self.pid)?.saturating_sub(self.used);
         Ok((used, used.as_secs_f64() / (Instant::now() - self.at).as_secs_f64()))
     }
@@ -37,7 +37,7 @@ fn cpu(pid: i32) -> anyhow::Result<Duration> {
 }
 
 /// Resident memory, in MiB.
-pub(super) fn resident(pid: i32) -> anyhow::Result<f64> {
+pub(crate) fn resident(pid: i32) -> anyhow::Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
     let kib: f64 = line.split_whitespace().nth(1).context("no figure")?.parse()?;
