@@ -122,6 +122,7 @@ impl Town {
         let (front, admin, metrics) = (free(), free(), free());
         let (app, app_runs) = app();
         let mut command = Command::new(queue_proxy());
+        command.env_clear(); // words of ours that it does not know are errors, and tests are told things by such
         let own = [("QUEUE_SERVING_PORT", front), ("USER_PORT", app), ("ROUSE_ADMIN_PORT", admin)];
         for (variable, at) in own.into_iter().chain([("ROUSE_METRICS_PORT", metrics)]) {
             command.env(variable, at.port().to_string());
