@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 mod edges;
 mod keeper;
 mod keepers;
-
 mod looks;
 #[cfg(test)]
 mod often;
