@@ -243,6 +243,11 @@ impl Engine {
         self.with(now, id, |scaled, out| scaled.trigger(now, triggered, out));
     }
 
+    /// What the workload's triggers ask for, as it was told last.
+    pub fn wish(&self, id: &WorkloadId) -> Option<Wish> {
+        Some(self.workloads.get(id)?.scaled.triggered?.wish)
+    }
+
     /// How many pods the workload was asked to have, and those that it has.
     pub fn pods(&self, id: &WorkloadId) -> Option<(u32, PodCounts)> {
         let scaled = &self.workloads.get(id)?.scaled;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+mod counted;
 mod edges;
 mod keeper;
 mod keepers;
@@ -22,9 +23,10 @@ use config::keda::{ScaledObject, Trigger};
 use config::manifest::{self, DeclaredJob, DeclaredObject, Given, Manifests};
 use config::{Findings, Problems, Warning};
 
+pub use counted::{Counted, PodNumbers};
 pub use keepers::Keepers;
 pub(crate) use opened::{Opened, edges, open, read as read_all};
-pub use plan::{Plan, PlanError};
+pub use plan::Plan;
 pub use told::{Told, TriggerNow, TriggersNow};
 
 /// Reads manifests with the parameters of all their triggers: each file a name for messages and its text.

@@ -66,3 +66,26 @@ pub const ZERO_LOOK_PAUSE: Duration = Duration::from_secs(1);
 /// Reads a second of one server because objects are at zero, all of them together, beside those at their polling intervals:
 /// as many as reads that a small server answers without noticing. Objects that share a query share a read.
 pub const ZERO_READS: u32 = 10;
+
+/// How often it is looked whether KEDA itself serves its objects, and how late its Lease may be renewed to count as held: two
+/// that scale the same are not to do so for longer, and it is two reads.
+pub const KEDA_LOOK: Duration = Duration::from_secs(60);
+
+/// How long after the status of a ScaledObject was written it is not written again: one whose triggers flap costs two writes a
+/// minute, and people look no more often.
+pub const KEDA_STATUS: Duration = Duration::from_secs(30);
+
+/// Statuses of ScaledObjects that are written at once, or wait for their turn to be: the others are looked at when one is through,
+/// and tell what is so then.
+pub const KEDA_STATUS_WRITES: usize = 16;
+
+/// How long a Secret or ConfigMap that was read for one object is taken for another: all that are looked at together share
+/// one read, and an edit of the two after each other finds the new one.
+pub const TRIGGER_DATA_AGE: Duration = Duration::from_secs(1);
+
+/// Secrets and ConfigMaps that are kept for that long: beyond it each object reads its own.
+pub const TRIGGER_DATA_KEPT: usize = 256;
+
+/// How often the Secrets, ConfigMaps and variables of triggers that fail are read again: credentials are changed by people, and
+/// nobody tells of it.
+pub const TRIGGER_DATA_AGAIN: Duration = Duration::from_secs(60);

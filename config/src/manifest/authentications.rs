@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::data::DataObjects;
+use super::data::{DataObjects, Origin};
 use super::document::{Kind, Object};
 use crate::WorkloadId;
 use crate::keda::{AuthRef, EnvParameter, KeyParameter, Secret, TriggerAuthentication};
@@ -13,7 +13,10 @@ use crate::problem::Findings;
 const CLUSTER_NAMESPACES: [&str; 2] = ["keda", WorkloadId::DEFAULT_NAMESPACE];
 
 /// Every TriggerAuthentication of the files; those of the whole cluster have no namespace.
-pub(super) struct Authentications(HashMap<(Option<String>, String), Parameters>);
+pub(super) struct Authentications {
+    all: HashMap<(Option<String>, String), Parameters>,
+    origin: Origin,
+}
 
 /// What one of them says.
 struct Parameters {
@@ -36,14 +39,14 @@ pub(super) fn read(objects: &[Object], data: &DataObjects, found: &mut Findings)
         found.absorb(here);
         all.insert((namespace, object.name.clone()), Parameters { env: read.env, resolved });
     }
-    Authentications(all)
+    Authentications { all, origin: data.origin.clone() }
 }
 
 /// What is not a variable of what is scaled; a Secret over a ConfigMap.
 fn resolve(read: &TriggerAuthentication, data: &DataObjects, found: &mut Findings) -> BTreeMap<String, Secret> {
-    let namespaces: Vec<&str> = match &read.namespace {
-        Some(namespace) => vec![namespace],
-        None => CLUSTER_NAMESPACES.to_vec(),
+    let namespaces: Vec<&str> = match (&read.namespace, &data.origin) {
+        (Some(namespace), _) | (None, Origin::Cluster(namespace)) => vec![namespace],
+        (None, Origin::Files) => CLUSTER_NAMESPACES.to_vec(),
     };
     let mut resolved = BTreeMap::new();
     for (field, kind, keys) in [
@@ -57,7 +60,7 @@ fn resolve(read: &TriggerAuthentication, data: &DataObjects, found: &mut Finding
         }
     }
     if read.file_path.is_some() {
-        found.refuse("spec.filePath", "is not read on one machine: put the parameters into a Secret of these files");
+        found.refuse("spec.filePath", "is not read: put the parameters into a Secret");
     }
     resolved
 }
@@ -77,7 +80,10 @@ fn value(
     match namespaces.iter().find_map(|namespace| data.get(kind, namespace, &key.name)).map(|data| data.get(&key.key)) {
         Some(Some(value)) => return Some(Secret::new(value)),
         Some(None) => found.wrong(&format!("{path}.key"), &key.key, format!("is no key of {named}")),
-        None => found.refuse(&format!("{path}.name"), format!("{named} is in none of the files")),
+        None => {
+            let why = namespaces.first().map_or("is nowhere", |namespace| data.why_not(kind, namespace, &key.name));
+            found.refuse(&format!("{path}.name"), format!("{named} {why}"));
+        }
     }
     None
 }
@@ -94,10 +100,11 @@ impl Authentications {
         found: &mut Findings,
     ) -> Option<BTreeMap<String, Secret>> {
         let namespace = (!named.cluster).then(|| namespace.to_owned());
-        let Some(parameters) = self.0.get(&(namespace, named.name.clone())) else {
+        let Some(parameters) = self.all.get(&(namespace, named.name.clone())) else {
             let kind = if named.cluster { "ClusterTriggerAuthentication" } else { "TriggerAuthentication" };
             if !named.name.is_empty() {
-                found.wrong(path, &named.name, format!("is a {kind} that is in none of the files"));
+                let nowhere = if self.origin == Origin::Files { "is in none of the files" } else { "is not there" };
+                found.wrong(path, &named.name, format!("is a {kind} that {nowhere}"));
             }
             return None;
         };

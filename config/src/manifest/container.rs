@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::data::{DataObjects, Origin};
 use super::document::{Kind, Object};
 use super::expand::literal;
 use super::probe::{self, ContainerPort};
@@ -61,7 +62,7 @@ pub(super) fn read(
     }
     command.extend(first.at("args").texts(found));
     let working_dir = first.at("workingDir").text(found).map(PathBuf::from);
-    let env = Variables { object, cluster, env: Vec::new() }.read(first, found);
+    let env = variables(first, &object.namespace, Some(&object.name), &cluster.data, found);
     Container { template: Template { command, env, working_dir }, app: App::read(first, probe_period, found) }
 }
 
@@ -76,10 +77,22 @@ fn ports(container: &Node<'_>, found: &mut Findings) -> Vec<ContainerPort> {
     ports
 }
 
+/// The variables of a container in `namespace`; `pod` is what its pod is called, if that is known.
+pub(super) fn variables(
+    container: &Node<'_>,
+    namespace: &str,
+    pod: Option<&str>,
+    data: &DataObjects,
+    found: &mut Findings,
+) -> Vec<(String, String)> {
+    Variables { namespace, pod, data, env: Vec::new() }.read(container, found)
+}
+
 /// The variables of a container, while they are read.
 struct Variables<'a> {
-    object: &'a Object,
-    cluster: &'a Cluster,
+    namespace: &'a str,
+    pod: Option<&'a str>,
+    data: &'a DataObjects,
     env: Vec<(String, String)>,
 }
 
@@ -110,7 +123,7 @@ impl Variables<'_> {
             }
             let name = reference.at("name").text(found).unwrap_or_default();
             let optional = reference.at("optional").switch(found).unwrap_or(false);
-            match self.cluster.data.get(kind, &self.object.namespace, name) {
+            match self.data.get(kind, self.namespace, name) {
                 Some(data) => {
                     self.env.extend(data.iter().map(|(key, value)| (format!("{prefix}{key}"), literal(value))));
                 }
@@ -133,7 +146,8 @@ impl Variables<'_> {
         }
         let field = from.at("fieldRef").at("fieldPath");
         let value = field.text(found).and_then(|path| self.field(path));
-        if value.is_none() {
+        // On a cluster each pod has its own.
+        if value.is_none() && self.data.origin == Origin::Files {
             match field.text(found) {
                 Some(path) => found.wrong(field.path(), path, "is not known on one machine: give a value"),
                 None => found.refuse(from.path(), "is not read: give a value, a secretKeyRef or a configMapKeyRef"),
@@ -147,12 +161,12 @@ impl Variables<'_> {
         let key_node = reference.at("key");
         let key = key_node.text(found).unwrap_or_default();
         let optional = reference.at("optional").switch(found).unwrap_or(false);
-        let data = self.cluster.data.get(kind, &self.object.namespace, name);
+        let data = self.data.get(kind, self.namespace, name);
         match data.map(|data| data.get(key)) {
             Some(Some(value)) => return Some(literal(value)),
             _ if optional => {}
             Some(None) => {
-                let whose = format!("{} {}/{name}", kind.word(), self.object.namespace);
+                let whose = format!("{} {}/{name}", kind.word(), self.namespace);
                 found.wrong(key_node.path(), key, format!("is no key of {whose}"));
             }
             None => self.refuse_missing(reference.path(), kind, name, found),
@@ -161,15 +175,15 @@ impl Variables<'_> {
     }
 
     fn refuse_missing(&self, path: &str, kind: Kind, name: &str, found: &mut Findings) {
-        let whole = format!("{} {}/{name}", kind.word(), self.object.namespace);
-        found.refuse(path, format!("{whole} is in none of the files"));
+        let whole = format!("{} {}/{name}", kind.word(), self.namespace);
+        found.refuse(path, format!("{whole} {}", self.data.why_not(kind, self.namespace, name)));
     }
 
     /// What is known of a pod before it runs. Its own name is not: that of its workload stands for it.
     fn field(&self, path: &str) -> Option<String> {
         match path {
-            "metadata.name" => Some(literal(&self.object.name)),
-            "metadata.namespace" => Some(literal(&self.object.namespace)),
+            "metadata.name" => self.pod.map(literal),
+            "metadata.namespace" => Some(literal(self.namespace)),
             _ => None,
         }
     }

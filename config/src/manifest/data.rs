@@ -7,28 +7,64 @@ use crate::annotations::Annotations;
 use crate::node::Node;
 use crate::problem::Findings;
 
-/// The data of every Secret and ConfigMap.
-#[derive(Debug, Default)]
-pub(super) struct DataObjects(HashMap<(Kind, String, String), Annotations>);
+/// The data of Secrets and ConfigMaps.
+pub(super) struct DataObjects {
+    all: HashMap<Key, Annotations>,
+    /// Why others cannot be used; of those that are not here either the files say nothing.
+    withheld: HashMap<Key, String>,
+    pub(super) origin: Origin,
+}
+
+type Key = (Kind, String, String);
+
+/// Where objects come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Files, for one machine.
+    Files,
+    /// A cluster, on which those of a ClusterTriggerAuthentication are in this namespace.
+    Cluster(String),
+}
 
 impl DataObjects {
     /// Takes them from `objects`.
     pub(super) fn collect(objects: &[Object], found: &mut Findings) -> DataObjects {
-        let mut all = DataObjects::default();
+        let mut all = DataObjects::new(Origin::Files);
         for object in objects.iter().filter(|object| matches!(object.kind, Kind::Secret | Kind::ConfigMap)) {
-            let mut here = object.findings();
-            let data = match object.kind {
-                Kind::Secret => secret(&object.root(), &mut here),
-                _ => object.root().at("data").map(&mut here),
-            };
-            found.absorb(here);
-            all.0.insert((object.kind, object.namespace.clone(), object.name.clone()), data);
+            all.insert(object, found);
         }
         all
     }
 
+    /// None yet.
+    pub(super) fn new(origin: Origin) -> DataObjects {
+        DataObjects { all: HashMap::new(), withheld: HashMap::new(), origin }
+    }
+
+    /// Takes in a Secret or ConfigMap.
+    pub(super) fn insert(&mut self, object: &Object, found: &mut Findings) {
+        let mut here = object.findings();
+        let data = match object.kind {
+            Kind::Secret => secret(&object.root(), &mut here),
+            _ => object.root().at("data").map(&mut here),
+        };
+        found.absorb(here);
+        self.all.insert((object.kind, object.namespace.clone(), object.name.clone()), data);
+    }
+
+    /// One of this name cannot be used: `why`, as it goes on after the name.
+    pub(super) fn withhold(&mut self, kind: Kind, namespace: &str, name: &str, why: String) {
+        self.withheld.insert((kind, namespace.to_owned(), name.to_owned()), why);
+    }
+
+    /// Why there is none of this name.
+    pub(super) fn why_not(&self, kind: Kind, namespace: &str, name: &str) -> &str {
+        let why = self.withheld.get(&(kind, namespace.to_owned(), name.to_owned()));
+        why.map_or("is in none of the files", String::as_str)
+    }
+
     pub(super) fn get(&self, kind: Kind, namespace: &str, name: &str) -> Option<&BTreeMap<String, String>> {
-        self.0.get(&(kind, namespace.to_owned(), name.to_owned()))
+        self.all.get(&(kind, namespace.to_owned(), name.to_owned()))
     }
 }
 

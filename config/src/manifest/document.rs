@@ -73,6 +73,13 @@ pub(super) struct Object {
 }
 
 impl Object {
+    /// An object of a cluster, as its apiserver serves it.
+    pub(super) fn on_cluster(kind: Kind, value: &Value) -> Object {
+        let text = |field: &str| value["metadata"][field].as_str().unwrap_or_default().to_owned();
+        let (namespace, name) = (text("namespace"), text("name"));
+        Object { file: String::new(), kind, namespace, name, value: value.clone() }
+    }
+
     pub(super) fn root(&self) -> Node<'_> {
         Node::root(&self.value)
     }

@@ -115,7 +115,7 @@ fn variables_of(object: &ScaledObject, drafts: &[Draft], found: &mut Findings) -
 }
 
 /// The variables of a container, resolved; `PORT` is no pod's yet.
-fn variables(template: &Template) -> BTreeMap<String, Secret> {
+pub(super) fn variables(template: &Template) -> BTreeMap<String, Secret> {
     texts(template.with_port(0).env.into_iter().filter(|(name, _)| name != PORT))
 }
 
@@ -131,10 +131,21 @@ fn given(
     env: Option<BTreeMap<String, Secret>>,
     found: &mut Findings,
 ) -> Given {
+    given_in(authentications, &object.namespace, triggers, env, found)
+}
+
+/// What `triggers` of an object in `namespace` may use.
+pub(super) fn given_in(
+    authentications: &Authentications,
+    namespace: &str,
+    triggers: &[Trigger],
+    env: Option<BTreeMap<String, Secret>>,
+    found: &mut Findings,
+) -> Given {
     let auth = triggers.iter().enumerate().map(|(n, trigger)| {
         let Some(named) = &trigger.authentication else { return Some(BTreeMap::new()) };
         let path = format!("spec.triggers[{n}].authenticationRef.name");
-        authentications.parameters(named, &object.namespace, env.as_ref(), &path, found)
+        authentications.parameters(named, namespace, env.as_ref(), &path, found)
     });
     Given { auth: auth.collect(), env }
 }

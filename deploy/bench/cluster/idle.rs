@@ -10,13 +10,16 @@ use super::system::{Process, System};
 use super::wakes;
 use crate::scrape::Scraper;
 
-/// What Rouse's processes asked of the apiserver so far, as they count it, but for the Lease: writes, and reads other than
-/// by watches.
+/// What Rouse's processes asked of the apiserver so far, as they count it, but for Leases and for who serves ScaledObjects,
+/// which is looked at each minute: writes, and reads other than by watches.
 async fn asked(processes: &[Process]) -> anyhow::Result<(f64, f64)> {
     let (mut writes, mut reads) = (0.0, 0.0);
     for process in processes {
         let text = Scraper::new(process.admin).text("/metrics").await?;
-        let lines = text.lines().filter(|line| !line.contains("resource=\"leases\""));
+        let is_left_out = |line: &str| {
+            ["leases", "apiservices", ""].iter().any(|resource| line.contains(&format!("resource=\"{resource}\"")))
+        };
+        let lines = text.lines().filter(|line| !is_left_out(line));
         for line in lines.filter(|line| line.starts_with("rouse_kube_requests_total{")) {
             let count: f64 = line.rsplit_once(' ').context("no count")?.1.parse()?;
             match () {

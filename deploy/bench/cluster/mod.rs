@@ -1,7 +1,7 @@
 //! Rouse on a real cluster, which is this machine: every promise tried, one scenario each.
 //!
 //! Needs KUBECONFIG, the image [`app::IMAGE`] in the cluster, and Rouse installed in it with `--knative-services`
-//! (`deploy/e2e/run` sees to all three). Counts fail it, times are printed.
+//! and `--keda-objects` (`deploy/e2e/run` sees to all three). Counts fail it, times are printed.
 
 mod adoption;
 mod api;
@@ -17,6 +17,7 @@ mod losses;
 mod roles;
 mod security;
 mod system;
+mod triggers;
 mod wakes;
 mod withheld;
 mod wrong;
@@ -49,6 +50,7 @@ pub(crate) enum Scenario {
     OneAtATime,
     Stateful,
     Knative,
+    Triggers,
     Evictions,
     Idle,
     TakesOver,
@@ -118,6 +120,7 @@ async fn one(scenario: Scenario, system: &System, options: &Options) -> anyhow::
         Scenario::OneAtATime => limits::one_at_a_time(system, namespace).await,
         Scenario::Stateful => limits::stateful(system, namespace).await,
         Scenario::Knative => knative::run(system, namespace).await,
+        Scenario::Triggers => triggers::run(system, namespace).await,
         Scenario::Evictions => evictions::run(system, namespace).await,
         Scenario::Idle => idle::run(system, namespace, pick(300, 2000), pick(3, 10), seconds(20, 60)).await,
         Scenario::TakesOver => leader::takes_over(system, namespace).await,

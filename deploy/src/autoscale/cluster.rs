@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tracing::info;
 
-use super::AutoscalerOptions;
 use super::core::Core;
+use super::{AutoscalerOptions, ClusterOptions};
 use crate::exposition;
 use crate::kubernetes::authority::Authority;
 use crate::kubernetes::client;
@@ -21,6 +21,7 @@ use crate::kubernetes::endpoint::LinkEndpoint;
 use crate::kubernetes::events::Recorder;
 use crate::kubernetes::fronts::RoutedFronts;
 use crate::kubernetes::identity::Verifier;
+use crate::kubernetes::keda::{self, KedaParts};
 use crate::kubernetes::knative;
 use crate::kubernetes::lease::Lease;
 use crate::kubernetes::names;
@@ -33,6 +34,7 @@ use crate::kubernetes::writes::Writes;
 use crate::link::{Identity, OwnPods, ReporterIdentity};
 use crate::narrate::Narrator;
 use crate::process::{RunError, Signals, bind, raise_file_limit};
+use crate::triggers::Counted;
 
 /// Waits for the Lease, and decides for as long as it is held.
 pub(super) async fn serve(options: &AutoscalerOptions) -> Result<(), RunError> {
@@ -117,6 +119,8 @@ impl Leading<'_> {
         let disruptions = Arc::new(Disruptions::new(writes.clone(), discovered.disruption_budgets.clone()));
         let knative = watch::Sender::new(knative::Settings::default());
         let knative_settings = cluster.knative_services.then(|| knative.subscribe());
+        let counted = Counted::default();
+        let keepers = cluster.keda_objects.then(|| core.keepers().counted(counted.clone()));
         let platform = KubernetesPlatform::new(KubernetesParts {
             writes: writes.clone(),
             discovered: Arc::clone(&discovered),
@@ -128,13 +132,18 @@ impl Leading<'_> {
             disruptions: Arc::clone(&disruptions),
             teller: teller.clone(),
             wakes: core.hub.wakes(),
+            counted,
         });
-        let (clock, instance) = (core.clock, cluster.pod_name.clone());
         let fronts = Arc::new(RoutedFronts { hub: Arc::clone(&core.hub), router: Arc::clone(&router) });
         let narrator = Narrator::new(core.hub.wakes()).with_teller(teller.clone());
+        let name = cluster.pod_name.clone();
+        tasks.spawn(Recorder::new(writes.clone(), Arc::clone(&platform), core.clock, told, name).run());
         core.start(tasks, (&platform, fronts), narrator, reporters, trust);
-        tasks.spawn(Recorder::new(writes.clone(), Arc::clone(&platform), clock, told, instance).run());
         tasks.spawn(follow_reach(Arc::clone(&router), Arc::clone(&platform)));
+        if let Some(keepers) = keepers {
+            let parts = keda_parts(cluster, &writes, &discovered, &platform, teller);
+            tasks.spawn(async move { match keda::run(parts, keepers).await {} });
+        }
         tasks.spawn(wake_for_release(woken, platform));
         tasks.spawn(async move { match disruptions.run().await {} });
         if let Some(settings) = knative_settings {
@@ -144,10 +153,27 @@ impl Leading<'_> {
         tasks.spawn(Arc::clone(&router).carry_out(calls));
         tasks.spawn(router.run());
         if let Some(address) = cluster.pod_ip {
-            let version = discovered.endpoint_slices.version.clone();
-            let endpoint = LinkEndpoint::new(writes, &cluster.namespace, &version, address);
+            let endpoint = LinkEndpoint::new(writes, &cluster.namespace, &discovered.endpoint_slices.version, address);
             tasks.spawn(async move { endpoint.keep().await });
         }
+    }
+}
+
+/// What serving ScaledObjects takes.
+fn keda_parts(
+    cluster: &ClusterOptions,
+    writes: &Writes,
+    discovered: &Arc<Discovered>,
+    platform: &Arc<KubernetesPlatform>,
+    teller: Teller,
+) -> KedaParts {
+    KedaParts {
+        writes: writes.clone(),
+        discovered: Arc::clone(discovered),
+        platform: Arc::clone(platform),
+        teller,
+        namespace: cluster.namespace.clone(),
+        secrets: cluster.trigger_secrets.clone(),
     }
 }
 

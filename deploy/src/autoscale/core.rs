@@ -20,6 +20,7 @@ use crate::fronts::Fronts;
 use crate::link::{self, Heard, Hub, Identity, LinkServer};
 use crate::narrate::Narrator;
 use crate::process::listen;
+use crate::triggers::Keepers;
 
 /// How long after the whole second the engine ticks: the reports of that second, which reporters send within
 /// [`config::bounds::LINK_SPREAD`] after it, are in by then.
@@ -49,6 +50,11 @@ impl Core {
     pub(super) fn answer(&self, tasks: &mut JoinSet<()>, port: TcpListener, metrics: PrometheusHandle) {
         let admin = Admin::of_autoscaler(Arc::clone(&self.engine), Arc::clone(&self.hub), self.clock, metrics);
         tasks.spawn(listen(Connections::default(), port, admin));
+    }
+
+    /// Who keeps what triggers ask for known; none are served yet.
+    pub(super) fn keepers(&self) -> Keepers {
+        Keepers::new(Arc::clone(&self.engine), self.sender.clone(), self.clock)
     }
 
     /// Serves reporters, and decides.

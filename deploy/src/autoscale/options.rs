@@ -75,6 +75,12 @@ pub struct ClusterOptions {
     /// Serve Knative's Service objects, if their definition on the cluster is ours
     #[arg(long)]
     pub knative_services: bool,
+    /// Serve KEDA's ScaledObjects, while KEDA itself does not run
+    #[arg(long)]
+    pub keda_objects: bool,
+    /// Namespaces in which the Secrets and ConfigMaps may be read that triggers name
+    #[arg(long, value_name = "NAMESPACE", value_delimiter = ',')]
+    pub trigger_secrets: Vec<String>,
     /// How long the Lease lasts by which one autoscaler decides
     #[arg(long, default_value = "15s")]
     pub lease_duration: LeaseTimes,

@@ -85,6 +85,7 @@ fn happen(clock: Clock) {
     super::triggers::decided(Duration::ZERO, Duration::ZERO);
     super::triggers::job_began();
     super::triggers::job_ended("complete");
+    super::triggers::served(true);
     super::kube_watch_failed("pods");
     super::kube_problem("BadAnnotation");
     super::certificate_made(Time::ZERO);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use autoscaler::triggers::Reading;
-use metrics::{counter, describe_counter, describe_histogram, histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 /// Reads of triggers' sources, by what came of them.
 const READS: &str = "rouse_trigger_reads_total";
@@ -11,6 +11,8 @@ const READS: &str = "rouse_trigger_reads_total";
 pub(super) const READ_SECONDS: &str = "rouse_trigger_read_seconds";
 /// From when triggers were due until it was decided about them, less the longest read.
 pub(super) const DECIDED_SECONDS: &str = "rouse_trigger_decided_seconds";
+/// Whether ScaledObjects of the cluster are served.
+const SERVED: &str = "rouse_scaled_objects_served";
 
 /// From when triggers were due until it was decided about them, reads and all.
 pub(super) const DUE_SECONDS: &str = "rouse_trigger_due_seconds";
@@ -25,6 +27,10 @@ const JOBS_BEGAN: &str = "rouse_jobs_began_total";
 const JOBS_ENDED: &str = "rouse_jobs_ended_total";
 
 pub(super) fn describe() {
+    describe_gauge!(
+        SERVED,
+        "1 while the cluster's ScaledObjects are served, 0 while KEDA serves them or there are none"
+    );
     describe_counter!(READS, "Reads of triggers' sources, by what came of them");
     describe_histogram!(READ_SECONDS, "How long reads of triggers' sources took");
     describe_histogram!(DECIDED_SECONDS, "From when triggers were due until it was decided, less the longest read");
@@ -58,4 +64,9 @@ pub(crate) fn read(reading: &Reading, took: Duration) {
 pub(crate) fn decided(after: Duration, read: Duration) {
     histogram!(DUE_SECONDS).record(after);
     histogram!(DECIDED_SECONDS).record(after.saturating_sub(read));
+}
+
+/// Whether the cluster's ScaledObjects are served from now on.
+pub(crate) fn served(is_served: bool) {
+    gauge!(SERVED).set(f64::from(u8::from(is_served)));
 }

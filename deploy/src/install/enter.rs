@@ -6,15 +6,17 @@ use serde_json::Value;
 
 use super::apply::{Outcome, apply, try_apply};
 use super::available::await_available;
-use super::cluster::Cluster;
+use super::cluster::{Cluster, ClusterError};
 use super::going;
-use super::manifests::{MANAGER_LABEL, NAME_LABEL, SYSTEM_NAMESPACES, foreign_namespace, manifests};
+use super::manifests::{
+    MANAGER_LABEL, NAME_LABEL, PART_OF, SYSTEM_NAMESPACES, TRIGGER_SECRETS, foreign_namespace, manifests,
+};
 use super::object::resource;
 use super::serves::Serves;
 use super::workloads::{self, unpaused};
 use super::{How, Object, Say, Settings};
-use crate::kubernetes::knative;
 use crate::kubernetes::names::MANAGED_BY;
+use crate::kubernetes::{keda, knative};
 
 /// Installs Rouse, or brings what is installed to this version and these settings. Does nothing where all is so already.
 ///
@@ -35,12 +37,14 @@ pub async fn install(client: Client, mut settings: Settings, how: How, say: Say<
     {
         *namespace = foreign_namespace(&settings.namespace);
     }
+    leave_kedas(&cluster, &mut objects, say).await?;
     objects.extend(system_namespaces(&cluster).await?);
     for object in &objects {
         let outcome = if how.dry_run { try_apply(&cluster, object).await? } else { apply(&cluster, object).await? };
         let would = if how.dry_run && outcome != Outcome::Unchanged { "would be " } else { "" };
         say(&format!("{object} {would}{}", outcome.word()));
     }
+    take_back_secrets(&cluster, &objects, how, say).await?;
     resume(&cluster, &settings, how, say).await?;
     if how.dry_run {
         say(NOTHING);
@@ -72,6 +76,51 @@ async fn refuse(cluster: &Cluster, settings: &Settings, serves: &Serves) -> anyh
         bail!("--knative-services: Knative itself is installed here: {definition} is not Rouse's");
     }
     Ok(())
+}
+
+/// KEDA's own definitions stay as they are: its objects are served by them while it does not run.
+async fn leave_kedas(cluster: &Cluster, objects: &mut Vec<Object>, say: Say<'_>) -> anyhow::Result<()> {
+    for definition in keda::definitions().map(Object::new) {
+        let Some(at) = objects.iter().position(|object| *object == definition) else { continue };
+        if is_foreign(cluster.get(&definition).await?.as_ref()) {
+            say(&format!("{definition} is KEDA's own, and stays as it is"));
+            objects.remove(at);
+        }
+    }
+    Ok(())
+}
+
+/// Takes back leave to read Secrets in namespaces that are not listed any more.
+async fn take_back_secrets(cluster: &Cluster, objects: &[Object], how: How, say: Say<'_>) -> anyhow::Result<()> {
+    for stale in trigger_secrets(cluster).await? {
+        let is_wanted = |object: &Object| {
+            (object.kind(), object.namespace(), object.name()) == (stale.kind(), stale.namespace(), stale.name())
+        };
+        if objects.iter().any(is_wanted) {
+            continue;
+        }
+        if !how.dry_run {
+            cluster.delete(&stale).await?;
+        }
+        say(&format!(
+            "{stale} in {} {}deleted",
+            stale.namespace().unwrap_or("?"),
+            if how.dry_run { "would be " } else { "" }
+        ));
+    }
+    Ok(())
+}
+
+/// All roles, and their bindings, by which Secrets of triggers may be read.
+pub(super) async fn trigger_secrets(cluster: &Cluster) -> Result<Vec<Object>, ClusterError> {
+    let mut all = Vec::new();
+    for kind in ["RoleBinding", "Role"] {
+        let kind = resource("rbac.authorization.k8s.io/v1", kind);
+        let ours = cluster.list(&kind, None, PART_OF).await?;
+        let ours = ours.iter().map(|value| Object::read(&kind, value));
+        all.extend(ours.filter(|object| object.name() == TRIGGER_SECRETS));
+    }
+    Ok(all)
 }
 
 /// Waits until our namespace, if it is being deleted, is gone: nothing can be made in it before. A dry run has no more to

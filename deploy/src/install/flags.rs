@@ -37,12 +37,28 @@ struct What {
     /// Serve Knative's Service objects as well, with a definition of them; not where Knative itself is installed
     #[arg(long)]
     knative_services: bool,
+    /// Serve KEDA's ScaledObjects as well, while KEDA itself does not run; with definitions of them where there are none
+    #[arg(long)]
+    keda_objects: bool,
+    /// Namespaces in which the Secrets and ConfigMaps may be read that their triggers name
+    #[arg(long, value_name = "NAMESPACE", value_delimiter = ',', value_parser = namespace, requires = "keda_objects")]
+    trigger_secrets: Vec<String>,
 }
 
 impl What {
     fn settings(self, budgets: BudgetApi) -> Settings {
-        let What { namespace, image, activators, kinds, reporter_identity, pod_monitor, knative_services } = self;
-        Settings { namespace, image, activators, kinds, reporter_identity, pod_monitor, knative_services, budgets }
+        Settings {
+            namespace: self.namespace,
+            image: self.image,
+            activators: self.activators,
+            kinds: self.kinds,
+            reporter_identity: self.reporter_identity,
+            pod_monitor: self.pod_monitor,
+            knative_services: self.knative_services,
+            keda_objects: self.keda_objects,
+            trigger_secrets: self.trigger_secrets,
+            budgets,
+        }
     }
 }
 

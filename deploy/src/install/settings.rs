@@ -23,6 +23,10 @@ pub struct Settings {
     pub pod_monitor: bool,
     /// Whether Knative's `Service` objects are served, by a definition of our own.
     pub knative_services: bool,
+    /// Whether KEDA's ScaledObjects are served while KEDA does not run, by definitions of our own where there are none.
+    pub keda_objects: bool,
+    /// The namespaces in which Secrets and ConfigMaps may be read that triggers name.
+    pub trigger_secrets: Vec<String>,
     /// Which API has PodDisruptionBudgets.
     pub budgets: BudgetApi,
 }

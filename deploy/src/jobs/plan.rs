@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use config::Problems;
 use config::keda::ScaledJob;
 use config::manifest::DeclaredJob;
 
 use super::launch::Work;
 use crate::sources::{self, Pool, Source};
-use crate::triggers::{self, Opened, PlanError};
+use crate::triggers::{self, Opened};
 
 /// A ScaledJob that can be served.
 pub(crate) struct Plan {
@@ -24,7 +25,7 @@ impl Plan {
     ///
     /// # Errors
     /// When it cannot be served as it is; then nothing of it is.
-    pub(crate) fn new(declared: &DeclaredJob, pool: &Arc<Pool>) -> Result<Plan, PlanError> {
+    pub(crate) fn new(declared: &DeclaredJob, pool: &Arc<Pool>) -> Result<Plan, Problems> {
         let DeclaredJob { job, given, place, .. } = declared;
         let asker = sources::Object {
             namespace: job.namespace.clone(),

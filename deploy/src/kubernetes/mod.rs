@@ -17,6 +17,7 @@ mod failures;
 pub mod fronts;
 mod health;
 pub mod identity;
+pub mod keda;
 pub mod knative;
 pub mod lease;
 #[cfg(test)]

@@ -81,6 +81,19 @@ pub(super) async fn raise(
     writes.send::<IgnoredAny>(Urgency::Wake, "scale", request).await.map(|_| Raised::Got)
 }
 
+/// Gives a workload `pods` pods, whatever it has, if it is still the one with this UID.
+pub(super) async fn restore(
+    writes: &Writes,
+    kind: &ApiResource,
+    (id, uid): (&WorkloadId, &str),
+    pods: u32,
+) -> Result<(), WriteError> {
+    let Some(has) = replicas(writes, kind, (id, uid)).await?.filter(|has| *has != pods) else { return Ok(()) };
+    let patch = scale::patch(has, pods, Zero::Absent);
+    let request = scale::request(kind, id.namespace(), id.name(), &patch).map_err(kube::Error::HttpError)?;
+    writes.send::<IgnoredAny>(Urgency::Scale, "scale", request).await.map(drop)
+}
+
 /// How many pods the workload with this UID is asked to have; none if it is there no more.
 pub(super) async fn replicas(
     writes: &Writes,

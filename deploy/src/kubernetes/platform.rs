@@ -1,5 +1,6 @@
 //! Kubernetes as a [`Platform`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use config::{Platform, PlatformError, PlatformEvent, Route, WorkloadId};
@@ -27,6 +28,7 @@ use super::view::View;
 use super::writes::{Urgency, WriteError, Writes};
 
 pub use super::shared::Reach;
+use crate::triggers::Counted;
 use crate::wakes::Wakes;
 
 /// What a platform is made of.
@@ -52,6 +54,8 @@ pub struct KubernetesParts {
     pub teller: Teller,
     /// Where it is told when a wish for pods goes out.
     pub wakes: Wakes,
+    /// Where the pods are counted of what has no label, and only triggers scale.
+    pub counted: Counted,
 }
 
 /// Plain workloads with the label `rouse.dev/scale`, and their pods with the label `rouse.dev/inject`.
@@ -70,6 +74,22 @@ impl KubernetesPlatform {
     /// How clients reach the workload now; with no Service, [`Reach::default`]. May be said before the workload is known.
     pub fn set_reach(&self, id: &WorkloadId, reach: Reach) {
         self.shared.set_reach(id, reach);
+    }
+
+    /// The workload is scaled by what triggers ask for, whether it has the label or not: it is watched and known from now on.
+    pub fn name(&self, id: &WorkloadId) {
+        self.shared.name(id);
+    }
+
+    /// Triggers ask for nothing of it any more. Without the label it is nobody's then, and has `restore` replicas, or as
+    /// many as it has.
+    pub fn unname(&self, id: &WorkloadId, restore: Option<u32>) {
+        self.shared.unname(id, restore);
+    }
+
+    /// Waits until some that were named are there, or have another template or label; which. For one caller; cancel-safe.
+    pub async fn appeared(&self) -> BTreeSet<WorkloadId> {
+        self.shared.appeared().await
     }
 
     /// The workload as events name it, if there is such a one.

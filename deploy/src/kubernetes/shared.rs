@@ -1,6 +1,6 @@
 //! What the driver's calls and the view of the cluster share: scales, and how workloads are reached.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use config::{PlatformError, Protocol, Time, Workload, WorkloadId};
@@ -41,6 +41,8 @@ pub(super) struct Shared {
     inner: Mutex<Inner>,
     /// Something is for the view to look at.
     changed: Notify,
+    /// Something is for whoever names workloads to look at.
+    appeared: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +51,12 @@ struct Inner {
     reaches: HashMap<WorkloadId, Reach>,
     /// What the view is to look at.
     dirty: BTreeSet<WorkloadId>,
+    /// What ScaledObjects name.
+    named: HashSet<WorkloadId>,
+    /// What they named, and how many replicas it is to have after that.
+    restores: HashMap<WorkloadId, u32>,
+    /// Of what they name, what came or has another template.
+    appeared: BTreeSet<WorkloadId>,
 }
 
 #[derive(Debug)]
@@ -175,6 +183,61 @@ impl Shared {
             inner.dirty.insert(id.clone());
             drop(inner);
             self.changed.notify_one();
+        }
+    }
+
+    /// A ScaledObject names the workload from now on.
+    pub(super) fn name(&self, id: &WorkloadId) {
+        let mut inner = self.inner.lock();
+        if inner.named.insert(id.clone()) {
+            inner.restores.remove(id);
+            inner.dirty.insert(id.clone());
+            drop(inner);
+            self.changed.notify_one();
+        }
+    }
+
+    /// None does any more; the workload is to have so many replicas then, if nobody else scales it.
+    pub(super) fn unname(&self, id: &WorkloadId, restore: Option<u32>) {
+        let mut inner = self.inner.lock();
+        if inner.named.remove(id) {
+            inner.appeared.remove(id);
+            inner.restores.extend(restore.map(|pods| (id.clone(), pods)));
+            inner.dirty.insert(id.clone());
+            drop(inner);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Whether a ScaledObject names the workload.
+    pub(super) fn is_named(&self, id: &WorkloadId) -> bool {
+        self.inner.lock().named.contains(id)
+    }
+
+    /// Everything that ScaledObjects name.
+    pub(super) fn named(&self) -> Vec<WorkloadId> {
+        self.inner.lock().named.iter().cloned().collect()
+    }
+
+    /// How many replicas the workload is to have that was named; told once.
+    pub(super) fn take_restore(&self, id: &WorkloadId) -> Option<u32> {
+        self.inner.lock().restores.remove(id)
+    }
+
+    /// The workload is there now, or its pods are made from something else.
+    pub(super) fn appears(&self, id: &WorkloadId) {
+        self.inner.lock().appeared.insert(id.clone());
+        self.appeared.notify_one();
+    }
+
+    /// Waits until some that are named have appeared; which. For one caller; cancel-safe.
+    pub(super) async fn appeared(&self) -> BTreeSet<WorkloadId> {
+        loop {
+            let appeared = std::mem::take(&mut self.inner.lock().appeared);
+            if !appeared.is_empty() {
+                return appeared;
+            }
+            self.appeared.notified().await;
         }
     }
 

@@ -26,6 +26,10 @@ pub(super) struct Known {
     declaration: Box<str>,
     /// The generation of which its scale subresource was read, if that tells what the object itself does not.
     pub(super) generation: Option<i64>,
+    /// It has the label; else it is known only because a ScaledObject names it.
+    pub(super) is_labelled: bool,
+    /// What its pods are made from, in short, as whoever names it was told.
+    pub(super) template: Option<u64>,
     /// The driver knows it.
     pub(super) is_announced: bool,
     /// Its last good settings, as the driver knows them; none if they never were good.
@@ -112,6 +116,8 @@ impl Known {
             uid: object.metadata.uid().into(),
             declaration: Box::default(),
             generation: None,
+            is_labelled: true,
+            template: None,
             is_announced: false,
             told: None,
             own: Reach::default(),

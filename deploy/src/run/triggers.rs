@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use config::Problems;
 use config::manifest::Manifests;
 
 use crate::jobs;
 use crate::local::JobProcesses;
 use crate::sources::{Pool, PoolSettings};
-use crate::triggers::{Keepers, Plan, PlanError};
+use crate::triggers::{Keepers, Plan};
 
 /// Those that are served.
 pub(super) struct Triggers {
@@ -33,7 +34,7 @@ impl Triggers {
     }
 
     /// What the ScaledObjects and ScaledJobs of `manifests` come to.
-    pub(super) fn plan(&self, manifests: &Manifests) -> Result<Plans, PlanError> {
+    pub(super) fn plan(&self, manifests: &Manifests) -> Result<Plans, Problems> {
         let objects = manifests.scaled_objects.iter().filter_map(|object| {
             let id = &object.object.target.workload;
             // Of one that is in none of the files, the check of the files has told.

@@ -10,9 +10,10 @@ use autoscaler::{Engine, Triggered, Wish};
 use config::bounds;
 use parking_lot::Mutex;
 use queue_proxy::Clock;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::counted::{Counted, PodNumbers};
 use super::edges::Edges;
 use super::looks::Looks;
 use super::opened;
@@ -29,6 +30,7 @@ pub(super) struct Around {
     pub(super) heard: mpsc::Sender<Heard>,
     pub(super) clock: Clock,
     pub(super) told: Told,
+    pub(super) counted: Counted,
 }
 
 /// Keeps one ScaledObject.
@@ -38,6 +40,8 @@ pub(super) struct Keeper {
     object: Object,
     edges: Edges,
     looks: Looks,
+    /// What is asked for.
+    wish: Wish,
 }
 
 /// What made a keeper go round.
@@ -50,21 +54,22 @@ enum Turn {
 struct Unheard;
 
 impl Keeper {
-    pub(super) fn new(around: Around, plan: Plan) -> Keeper {
+    pub(super) fn new(around: Around, plan: Arc<Plan>) -> Keeper {
         let mut object = Object::new(plan.rules.clone(), around.clock.now());
         object.set_phase(plan.phase());
         let edges = Edges::new(&plan.sources);
-        Keeper { around, plan: Arc::new(plan), object, edges, looks: Looks::default() }
+        Keeper { around, plan, object, edges, looks: Looks::default(), wish: Wish::Unread }
     }
 
     /// Runs until nobody can change the plan any more, or nobody hears what is asked for.
-    pub(super) async fn keep(mut self, mut changes: mpsc::Receiver<Plan>) {
-        let mut heard = self.ask(Wish::Unread).await;
+    pub(super) async fn keep(mut self, mut changes: watch::Receiver<Arc<Plan>>) {
+        let mut heard = self.ask().await;
         while heard.is_ok() {
             let due = self.due();
             let turn = tokio::select! {
-                changed = changes.recv() => {
-                    let Some(plan) = changed else { return };
+                changed = changes.changed() => {
+                    let Ok(()) = changed else { return };
+                    let plan = Arc::clone(&changes.borrow_and_update());
                     self.change(plan);
                     continue;
                 }
@@ -89,18 +94,23 @@ impl Keeper {
         self.around.clock.instant_of(next.min(look))
     }
 
-    fn change(&mut self, plan: Plan) {
+    fn change(&mut self, plan: Arc<Plan>) {
         self.object.replace_rules(plan.rules.clone(), self.around.clock.now());
         self.object.set_phase(plan.phase());
         self.edges = Edges::new(&plan.sources);
         self.looks = Looks::default();
-        self.plan = Arc::new(plan);
+        self.plan = plan;
     }
 
     /// Reads all triggers, and decides by what they say. A wake does not wait for a source that is slow.
     async fn round(&mut self, due: Instant) -> Result<(), Unheard> {
         if self.seen().is_none() {
             return self.unknown().await;
+        }
+        let told = self.around.engine.lock().wish(&self.plan.workload);
+        if told != Some(self.wish) {
+            // Whoever has just come to know the workload must not lower it while a source takes its time.
+            self.ask().await?;
         }
         let plan = Arc::clone(&self.plan);
         let mut reads = pin!(opened::read(plan.sources.iter().map(AsRef::as_ref)));
@@ -148,22 +158,24 @@ impl Keeper {
     /// What there is beside the triggers. None if there is no such workload.
     fn seen(&self) -> Option<Seen> {
         let (asked, pods) = self.around.engine.lock().pods(&self.plan.workload)?;
-        let pods = Pods { asked, exist: pods.ready + pods.starting, ready: pods.ready };
+        let known = PodNumbers { exist: pods.ready + pods.starting, ready: pods.ready };
+        let PodNumbers { exist, ready } = self.around.counted.of(&self.plan.workload).unwrap_or(known);
+        let pods = Pods { asked, exist, ready };
         Some(Seen { pods, switches: self.plan.switches, requests: None })
     }
 
     /// Asks for what was decided.
     async fn decided(&mut self, seen: &Seen, readings: Option<&[Reading]>, verdict: Verdict) -> Result<(), Unheard> {
         let paused = self.plan.switches.paused && self.plan.switches.paused_replicas.is_none();
-        let wish = if paused { Wish::Stay } else { Wish::AtLeast(verdict.desired) };
+        self.wish = if paused { Wish::Stay } else { Wish::AtLeast(verdict.desired) };
         let is_asleep = seen.pods.asked == 0 && verdict.desired == 0 && !self.plan.switches.paused;
         self.looks.want(is_asleep && !self.edges.all_tell(), &self.plan.sources);
         self.around.told.decided(&self.plan, readings, verdict);
-        self.ask(wish).await
+        self.ask().await
     }
 
-    async fn ask(&mut self, wish: Wish) -> Result<(), Unheard> {
-        let triggered = Triggered { wish, alone: self.plan.alone };
+    async fn ask(&mut self) -> Result<(), Unheard> {
+        let triggered = Triggered { wish: self.wish, alone: self.plan.alone };
         let heard = Heard::Triggered(self.plan.workload.clone(), Some(triggered));
         self.around.heard.send(heard).await.map_err(|_| Unheard)
     }

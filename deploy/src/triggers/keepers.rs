@@ -8,9 +8,10 @@ use autoscaler::Engine;
 use config::WorkloadId;
 use parking_lot::Mutex;
 use queue_proxy::Clock;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
+use super::counted::Counted;
 use super::keeper::{Around, Keeper};
 use super::plan::Plan;
 use super::told::Told;
@@ -24,7 +25,8 @@ pub struct Keepers {
 
 /// One that runs; it ends when this goes.
 struct Kept {
-    changes: mpsc::Sender<Plan>,
+    /// Only the newest matters: a keeper that reads takes it in when it has read.
+    plan: watch::Sender<Arc<Plan>>,
     task: AbortHandle,
 }
 
@@ -37,8 +39,15 @@ impl Drop for Kept {
 impl Keepers {
     /// None yet. What triggers ask for goes to `heard`.
     pub fn new(engine: Arc<Mutex<Engine>>, heard: mpsc::Sender<Heard>, clock: Clock) -> Keepers {
-        let around = Around { engine, heard, clock, told: Told::default() };
+        let around = Around { engine, heard, clock, told: Told::default(), counted: Counted::default() };
         Keepers { around, kept: HashMap::new() }
+    }
+
+    /// The same; the pods of those that are in `counted` are counted there.
+    #[must_use]
+    pub fn counted(mut self, counted: Counted) -> Keepers {
+        self.around.counted = counted;
+        self
     }
 
     /// What is known of all triggers.
@@ -57,26 +66,36 @@ impl Keepers {
         let served: HashSet<&WorkloadId> = plans.iter().map(|plan| &plan.workload).collect();
         let gone: Vec<WorkloadId> = self.kept.keys().filter(|id| !served.contains(id)).cloned().collect();
         for id in gone {
-            self.kept.remove(&id);
-            self.around.told.forget(&id);
-            // Nobody listens any more only when all ends.
-            self.around.heard.send(Heard::Triggered(id, None)).await.ok();
+            self.remove(&id).await;
         }
         for plan in plans {
-            match self.kept.get(&plan.workload) {
-                // A keeper that ended had nobody to tell.
-                Some(kept) => drop(kept.changes.send(plan).await),
-                None => self.start(plan),
-            }
+            self.put(plan);
         }
     }
 
-    fn start(&mut self, plan: Plan) {
+    /// From now on this one is served, in the place of any other of its workload, of which it remembers what that does.
+    pub fn put(&mut self, plan: Plan) {
+        let plan = Arc::new(plan);
+        match self.kept.get(&plan.workload) {
+            Some(kept) => drop(kept.plan.send_replace(plan)),
+            None => self.start(plan),
+        }
+    }
+
+    /// Nothing is asked for the workload any more by triggers.
+    pub async fn remove(&mut self, id: &WorkloadId) {
+        if self.kept.remove(id).is_some() {
+            self.around.told.forget(id);
+            // Nobody listens any more only when all ends.
+            self.around.heard.send(Heard::Triggered(id.clone(), None)).await.ok();
+        }
+    }
+
+    fn start(&mut self, plan: Arc<Plan>) {
         let id = plan.workload.clone();
-        // One change at a time: whoever edits faster waits.
-        let (changes, changed) = mpsc::channel(1);
+        let (changes, changed) = watch::channel(Arc::clone(&plan));
         let task = tokio::spawn(Keeper::new(self.around.clone(), plan).keep(changed)).abort_handle();
-        self.kept.insert(id, Kept { changes, task });
+        self.kept.insert(id, Kept { plan: changes, task });
     }
 }
 

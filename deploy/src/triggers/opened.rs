@@ -7,12 +7,13 @@ use autoscaler::triggers::metadata::TriggerKind;
 use config::bounds;
 use config::keda::Trigger;
 use config::manifest::Given;
+use config::{Findings, Problems, Warning};
 use futures_core::stream::BoxStream;
 use futures_util::future::join_all;
 use futures_util::stream::{self, SelectAll};
 use tokio::time::Instant;
 
-use super::{PlanError, typed};
+use super::typed;
 use crate::exposition;
 use crate::sources::{self, Answer, Edge, Look, Pool, Source};
 
@@ -22,6 +23,10 @@ pub(crate) struct Opened {
     /// What one pod should carry of it. An external scaler says it with its first answer: 1 until then.
     pub(crate) target: f64,
     pub(crate) source: Box<dyn Source>,
+    /// What KEDA calls its metric, where it has a name for it.
+    pub(crate) metric: Option<String>,
+    /// What is odd in its parameters.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 impl Opened {
@@ -39,19 +44,27 @@ pub(crate) fn open(
     place: &(String, String),
     asker: &sources::Object,
     pool: &Arc<Pool>,
-) -> Result<Vec<Opened>, PlanError> {
+) -> Result<Vec<Opened>, Problems> {
     let (file, object) = place;
     let mut opened = Vec::new();
     for (n, trigger) in triggers.iter().enumerate() {
-        let Some((kind, _)) = typed(trigger, given, n, file, object)? else { continue };
+        let Some((kind, warnings)) = typed(trigger, given, n, file, object)? else { continue };
         if let TriggerKind::Resource(_) = kind {
             continue;
         }
-        let error = |error| PlanError::Open { file: file.clone(), object: object.clone(), trigger: n, error };
-        let source = sources::open(&kind, asker, pool).map_err(error)?;
-        opened.push(Opened { trigger: trigger.clone(), target: kind.target().unwrap_or(1.0), source });
+        let source = sources::open(&kind, asker, pool)
+            .map_err(|error| refusal(place, &format!("spec.triggers[{n}]"), error.to_string()))?;
+        let (target, metric) = (kind.target().unwrap_or(1.0), kind.metric_name(n));
+        opened.push(Opened { trigger: trigger.clone(), target, source, metric, warnings });
     }
     Ok(opened)
+}
+
+/// Why the object at `place`, a file and its name there, cannot be served: because of what it has at `key`.
+pub(super) fn refusal((file, object): &(String, String), key: &str, why: String) -> Problems {
+    let mut found = Findings::about(file, object);
+    found.refuse(key, why);
+    Problems(found.problems)
 }
 
 /// Reads all of `sources` at the same time, and says how long the longest read took.

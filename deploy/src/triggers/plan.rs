@@ -7,10 +7,10 @@ use autoscaler::triggers::modifiers::FormulaError;
 use autoscaler::triggers::object::{Rules, Steps};
 use config::keda::Switches;
 use config::manifest::DeclaredObject;
-use config::{Problems, WorkloadId};
+use config::{Problems, Warning, WorkloadId};
 
-use super::opened::{self, Opened};
-use crate::sources::{self, OpenError, Pool, Source};
+use super::opened::{self, Opened, refusal};
+use crate::sources::{self, Pool, Source};
 
 /// A ScaledObject that can be served.
 #[derive(Debug)]
@@ -25,39 +25,23 @@ pub struct Plan {
     pub(super) sources: Vec<Box<dyn Source>>,
     /// Whether nothing but triggers asks for the workload's pods.
     pub(super) alone: bool,
-}
-
-/// Why a ScaledObject cannot be served.
-#[derive(Debug, thiserror::Error)]
-pub enum PlanError {
-    /// What a trigger was given is wrong.
-    #[error(transparent)]
-    Given(#[from] Problems),
-    /// A trigger has no client.
-    #[error("{file}: {object}: spec.triggers[{trigger}]: {error}")]
-    Open {
-        /// Where it is declared.
-        file: String,
-        /// Which object.
-        object: String,
-        /// Which of its triggers.
-        trigger: usize,
-        /// Why.
-        error: OpenError,
-    },
-    /// Its formula cannot be used.
-    #[error("{file}: {object}: spec.advanced.scalingModifiers.formula: {error}")]
-    Formula {
-        /// Where it is declared.
-        file: String,
-        /// Which object.
-        object: String,
-        /// Why.
-        error: FormulaError,
-    },
+    /// What KEDA calls the metrics of its triggers, where it has names for them.
+    pub(super) metrics: Vec<String>,
+    /// What is odd in the parameters of its triggers.
+    pub(super) odd: Vec<Warning>,
 }
 
 impl Plan {
+    /// What is odd in the parameters of its triggers.
+    pub fn odd(&self) -> &[Warning] {
+        &self.odd
+    }
+
+    /// What KEDA calls the metrics of its triggers, where it has names for them.
+    pub fn metrics(&self) -> &[String] {
+        &self.metrics
+    }
+
     /// Where on the grid of its polling interval its polls are. It follows from the first question that it asks, so that who
     /// asks the same asks at the same time and shares the answer, and other questions are spread.
     pub(super) fn phase(&self) -> Duration {
@@ -68,8 +52,8 @@ impl Plan {
     ///
     /// # Errors
     /// When it cannot be served as it is; then nothing of it is.
-    pub fn new(declared: &DeclaredObject, alone: bool, pool: &Arc<Pool>) -> Result<Plan, PlanError> {
-        let DeclaredObject { object, given, place: (file, named) } = declared;
+    pub fn new(declared: &DeclaredObject, alone: bool, pool: &Arc<Pool>) -> Result<Plan, Problems> {
+        let DeclaredObject { object, given, place } = declared;
         let asker = sources::Object {
             namespace: object.namespace.clone(),
             name: object.name.clone(),
@@ -77,21 +61,26 @@ impl Plan {
         };
         let mut object = object.clone();
         let (mut targets, mut sources, mut read) = (Vec::new(), Vec::new(), Vec::new());
-        for Opened { trigger, target, source } in opened::open(&object.triggers, given, &declared.place, &asker, pool)?
-        {
+        let (mut metrics, mut odd) = (Vec::new(), Vec::new());
+        for opened in opened::open(&object.triggers, given, place, &asker, pool)? {
+            let Opened { trigger, target, source, metric, warnings } = opened;
             read.push(trigger);
             targets.push(target);
             sources.push(source);
+            metrics.extend(metric);
+            odd.extend(warnings);
         }
         object.triggers = read;
-        let formula = |error| PlanError::Formula { file: file.clone(), object: named.clone(), error };
+        let formula = |error: FormulaError| refusal(place, "spec.advanced.scalingModifiers.formula", error.to_string());
         Ok(Plan {
             rules: Rules::of(&object, &targets, Steps::of(&object)).map_err(formula)?,
             workload: object.target.workload,
-            name: named.clone(),
+            name: place.1.clone(),
             switches: object.switches,
             sources,
             alone,
+            metrics,
+            odd,
         })
     }
 }

@@ -101,6 +101,8 @@ impl World {
             switches: object.switches,
             sources: vec![source],
             alone: true,
+            metrics: Vec::new(),
+            odd: Vec::new(),
         }
     }
 
@@ -193,6 +195,61 @@ async fn an_edit_applies_and_what_is_taken_away_asks_for_nothing() {
     world.keepers.set(Vec::new()).await;
     assert_eq!(world.keepers.told().of(&id("worker")), None);
     assert_eq!(world.trace("worker", 600).await.last(), Some(&0), "as any workload without requests");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_is_put_or_taken_away_and_the_others_go_on() {
+    let mut world = World::new();
+    let (one, other) = (world.plan("one", &json!({})), world.plan("other", &json!({})));
+    world.keepers.put(one);
+    world.keepers.put(other);
+    for name in ["one", "other"] {
+        world.says(name).value(100.0);
+    }
+    assert_eq!(world.trace("one", 60).await, [0, 1, 4, 5]);
+    let plan = world.plan("one", &json!({ "maxReplicaCount": 2 }));
+    world.says("one").hangs();
+    world.keepers.put(plan);
+    let plan = world.plan("one", &json!({ "maxReplicaCount": 3 }));
+    world.says("one").value(100.0);
+    world.keepers.put(plan);
+    assert_eq!(world.trace("one", 60).await, [5, 3], "only the newest");
+    world.keepers.remove(&id("one")).await;
+    assert_eq!(world.keepers.told().of(&id("one")), None);
+    assert_eq!(world.trace("other", 600).await, [5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn conditions_and_errors_are_news_and_numbers_are_not() {
+    let mut world = World::new();
+    let plan = world.plan("worker", &json!({}));
+    world.keepers.put(plan);
+    let told = world.keepers.told().clone();
+    let news = async || tokio::time::timeout(Duration::from_secs(60), told.news()).await.is_ok();
+    assert!(news().await, "that it is ready");
+    world.says("worker").value(1.0);
+    assert!(!news().await);
+    world.says("worker").value(6.0);
+    assert!(news().await, "that it is active");
+    world.says("worker").hangs();
+    assert!(news().await, "that it fails");
+    while news().await {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workload_that_comes_after_its_plan_is_not_lowered_while_its_source_hangs() {
+    let mut world = World::new();
+    let plan = world.plan("worker", &json!({}));
+    let now = world.keepers.clock().now();
+    world.engine.lock().workload_gone(now, &id("worker"));
+    world.says("worker").hangs();
+    world.keepers.put(plan);
+    sleep(Duration::from_secs(1)).await;
+    let workload =
+        Workload { id: id("worker"), policy: Policy::default(), serving: Serving::default(), hosts: Vec::new() };
+    let now = world.keepers.clock().now();
+    world.engine.lock().workload(now, &workload, 3);
+    assert_eq!(world.trace("worker", 600).await, [3]);
 }
 
 #[tokio::test(start_paused = true)]

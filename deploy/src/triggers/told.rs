@@ -1,6 +1,6 @@
 //! What is known of triggers, for those who ask.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use autoscaler::triggers::Reading;
@@ -8,12 +8,26 @@ use autoscaler::triggers::object::Verdict;
 use config::{Reason, WorkloadId};
 use parking_lot::Mutex;
 use serde::Serialize;
+use tokio::sync::Notify;
 
 use super::plan::Plan;
 
 /// What each workload's triggers said last. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct Told(Arc<Mutex<BTreeMap<WorkloadId, TriggersNow>>>);
+pub struct Told(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    known: Mutex<Known>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    all: BTreeMap<WorkloadId, TriggersNow>,
+    /// Those that are news.
+    news: BTreeSet<WorkloadId>,
+}
 
 /// What one workload's triggers said last, and what came of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -52,16 +66,29 @@ pub struct TriggerNow {
 impl Told {
     /// What is known of a workload's triggers.
     pub fn of(&self, id: &WorkloadId) -> Option<TriggersNow> {
-        self.0.lock().get(id).cloned()
+        self.0.known.lock().all.get(id).cloned()
+    }
+
+    /// Waits until there is another condition or error to tell of somebody, and says of whom: not of each number. For one
+    /// caller; cancel-safe.
+    pub async fn news(&self) -> BTreeSet<WorkloadId> {
+        loop {
+            let news = std::mem::take(&mut self.0.known.lock().news);
+            if !news.is_empty() {
+                return news;
+            }
+            self.0.changed.notified().await;
+        }
     }
 
     /// It was decided about `plan`, by new `readings` or without any.
     pub(super) fn decided(&self, plan: &Plan, readings: Option<&[Reading]>, verdict: Verdict) {
-        let mut all = self.0.lock();
-        if !all.contains_key(&plan.workload) {
-            all.insert(plan.workload.clone(), TriggersNow::default());
+        let mut known = self.0.known.lock();
+        if !known.all.contains_key(&plan.workload) {
+            known.all.insert(plan.workload.clone(), TriggersNow::default());
         }
-        let Some(now) = all.get_mut(&plan.workload) else { return };
+        let Some(now) = known.all.get_mut(&plan.workload) else { return };
+        let before = now.shown();
         if let Some(readings) = readings {
             let triggers = plan.rules.triggers.iter().zip(readings);
             now.triggers = triggers.map(|(trigger, reading)| TriggerNow::new(&trigger.name, reading)).collect();
@@ -73,10 +100,28 @@ impl Told {
         now.active = Some(verdict.active.condition());
         now.fallback = verdict.fallback;
         now.reasons = verdict.reasons;
+        if before != now.shown() {
+            known.news.insert(plan.workload.clone());
+            drop(known);
+            self.0.changed.notify_one();
+        }
     }
 
     pub(super) fn forget(&self, id: &WorkloadId) {
-        self.0.lock().remove(id);
+        let mut known = self.0.known.lock();
+        known.all.remove(id);
+        known.news.remove(id);
+    }
+}
+
+/// A condition, as KEDA words it: status and reason.
+type Condition = Option<(&'static str, &'static str)>;
+
+impl TriggersNow {
+    /// What people are told when it changes.
+    fn shown(&self) -> (Condition, Condition, bool, Vec<Option<String>>) {
+        let errors = self.triggers.iter().map(|trigger| trigger.error.clone());
+        (self.ready, self.active, self.fallback, errors.collect())
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) fn settings() -> Settings {
         reporter_identity: ReporterIdentity::Token,
         pod_monitor: false,
         knative_services: false,
+        keda_objects: false,
+        trigger_secrets: Vec::new(),
         budgets: BudgetApi::V1,
     }
 }
@@ -197,6 +199,62 @@ async fn knatives_own_definition_is_left_alone_and_ours_stays_with_what_it_defin
          Knative Services became: editing one has no effect any more"
     );
     assert!(ours.get(&Key::new("customresourcedefinitions", "", "services.serving.knative.dev")).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn kedas_own_definitions_are_left_alone_and_served_by() {
+    let wanted = || Settings { keda_objects: true, ..settings() };
+    let kedas = Apiserver::new("1.33");
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": { "name": "scaledobjects.keda.sh", "labels": { "app.kubernetes.io/name": "keda-operator" } },
+    });
+    kedas.put("customresourcedefinitions", definition.clone());
+    let (lines, done) = run(&kedas, wanted(), NOW).await;
+    assert_eq!(done, Ok(()));
+    let named = "customresourcedefinition.apiextensions.k8s.io";
+    assert!(lines.contains(&format!("{named}/scaledobjects.keda.sh is KEDA's own, and stays as it is")), "{lines:#?}");
+    assert!(lines.contains(&format!("{named}/triggerauthentications.keda.sh created")));
+    let there = kedas.get(&Key::new("customresourcedefinitions", "", "scaledobjects.keda.sh")).unwrap();
+    assert_eq!(there["metadata"]["labels"], definition["metadata"]["labels"]);
+
+    let ours = Apiserver::new("1.33");
+    run(&ours, wanted(), NOW).await.1.unwrap();
+    let (lines, done) = leaving::run(&ours, Leaving::default(), NOW).await;
+    assert_eq!(done, Ok(()));
+    assert_eq!(
+        lines[0],
+        format!(
+            "warning: {named}/scaledobjects.keda.sh stays, and so do ScaledObjects: what they name keeps the replicas \
+             that it has"
+        )
+    );
+    assert!(ours.get(&Key::new("customresourcedefinitions", "", "scaledobjects.keda.sh")).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn leave_to_read_secrets_is_given_where_it_is_listed_and_taken_back_where_it_is_not_any_more() {
+    let server = Apiserver::new("1.33");
+    let wanted = |namespaces: &[&str]| Settings {
+        keda_objects: true,
+        trigger_secrets: namespaces.iter().map(|namespace| (*namespace).to_owned()).collect(),
+        ..settings()
+    };
+    let has = |namespace: &str| {
+        let kept = |kind: &str| server.get(&Key::new(kind, namespace, "rouse-trigger-secrets")).is_some();
+        (kept("roles"), kept("rolebindings"))
+    };
+    for name in ["shop", "bank"] {
+        server.put("namespaces", json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }));
+    }
+    run(&server, wanted(&["shop", "bank"]), NOW).await.1.unwrap();
+    assert_eq!((has("shop"), has("bank")), ((true, true), (true, true)));
+    let (lines, done) = run(&server, wanted(&["shop"]), DRY).await;
+    assert_eq!((done, count(&lines, " in bank would be deleted"), has("bank")), (Ok(()), 2, (true, true)));
+    run(&server, wanted(&["shop"]), NOW).await.1.unwrap();
+    assert_eq!((has("shop"), has("bank")), ((true, true), (false, false)));
+    leaving::run(&server, Leaving::default(), NOW).await.1.unwrap();
+    assert_eq!(has("shop"), (false, false));
 }
 
 #[tokio::test(start_paused = true)]

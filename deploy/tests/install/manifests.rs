@@ -22,6 +22,16 @@ fn what_is_printed_is_what_was_reviewed() {
 }
 
 #[test]
+fn with_kedas_objects_it_is_what_was_reviewed_too() {
+    let reviewed = include_str!("manifests-keda.yaml");
+    assert!(
+        text(&["--keda-objects", "--trigger-secrets=bank"]) == reviewed,
+        "the manifests have changed; look at the difference after\n  \
+         cargo run -- manifests --keda-objects --trigger-secrets=bank > deploy/tests/install/manifests-keda.yaml"
+    );
+}
+
+#[test]
 fn kubernetes_knows_every_field() {
     for object in objects(&[]) {
         let kind = object["kind"].as_str().unwrap();

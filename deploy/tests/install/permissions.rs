@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::printed::objects;
-use crate::rights::{AUTOSCALER, Asked, INJECTOR, KNATIVE_SERVICES, NOBODY, to};
+use crate::rights::{AUTOSCALER, Asked, INJECTOR, KEDA, KNATIVE_SERVICES, NOBODY, to};
 
 #[test]
 fn each_may_do_what_it_does() {
@@ -62,6 +62,26 @@ fn another_kind_is_granted_by_its_name() {
         assert_eq!(roles.allowed("rouse-injector", asked), "", "{}", asked.what);
     }
     assert_eq!(roles.allowed("rouse-autoscaler", &to("delete", "rollouts.argoproj.io", "shop/web")), "");
+}
+
+#[test]
+fn of_kedas_objects_only_the_status_is_written_and_secrets_are_read_where_that_is_listed() {
+    let roles = Roles::of(&["--keda-objects", "--trigger-secrets=bank,desk"]);
+    for asked in KEDA {
+        assert_eq!(roles.allowed("rouse-autoscaler", asked), asked.verbs, "{} {}", asked.what, asked.which);
+        assert_eq!(roles.allowed("rouse-injector", asked), "", "{} {}", asked.what, asked.which);
+        assert_eq!(Roles::of(&[]).allowed("rouse-autoscaler", asked), "", "{} {}", asked.what, asked.which);
+    }
+    let more = [
+        to("list watch", "secrets", "bank/"),
+        to("patch update delete", "scaledobjects.keda.sh", "shop/web"),
+        to("get update", "leases.coordination.k8s.io", "keda/operator.keda.sh"),
+        to("patch delete", "apiservices.apiregistration.k8s.io", "/v1beta1.external.metrics.k8s.io"),
+        to("get", "apiservices.apiregistration.k8s.io", "/v1beta1.metrics.k8s.io"),
+    ];
+    for asked in NOBODY.iter().chain(&more) {
+        assert_eq!(roles.allowed("rouse-autoscaler", asked), "", "{} {}", asked.what, asked.which);
+    }
 }
 
 /// Every rule that is installed, and whom it is bound to.

@@ -56,6 +56,19 @@ pub(crate) const KNATIVE_SERVICES: &[Asked] = &[
     to("create", "services", "shop/"),
 ];
 
+/// What the autoscaler does besides with `--keda-objects --trigger-secrets=bank`.
+#[allow(dead_code, reason = "what an apiserver judges is an installation without it")]
+pub(crate) const KEDA: &[Asked] = &[
+    to("list watch", "scaledobjects.keda.sh", "shop/web"),
+    to("list watch", "triggerauthentications.keda.sh", "shop/redis"),
+    to("list watch", "clustertriggerauthentications.keda.sh", "/redis"),
+    to("patch", "scaledobjects.keda.sh/status", "shop/web"),
+    to("get", "apiservices.apiregistration.k8s.io", "/v1beta1.external.metrics.k8s.io"),
+    to("list", "leases.coordination.k8s.io", "keda/operator.keda.sh"),
+    to("get", "secrets", "bank/password"),
+    to("get", "configmaps", "bank/settings"),
+];
+
 /// What the injector does.
 pub(crate) const INJECTOR: &[Asked] = &[
     to("create get", "secrets", "rouse-system/rouse-ca"),

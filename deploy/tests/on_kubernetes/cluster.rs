@@ -11,6 +11,7 @@ use deploy::kubernetes::platform::{KubernetesParts, KubernetesPlatform};
 use deploy::kubernetes::route_calls::RouteCalls;
 use deploy::kubernetes::told::{About, Teller, Told};
 use deploy::kubernetes::writes::Writes;
+use deploy::triggers::Counted;
 use deploy::wakes::Wakes;
 use futures_util::StreamExt;
 use queue_proxy::Clock;
@@ -59,6 +60,7 @@ pub(crate) async fn parts(apiserver: &Apiserver, kinds: &[&str]) -> (KubernetesP
             disruptions,
             teller,
             wakes: Wakes::default(),
+            counted: Counted::default(),
         },
         told,
     )

@@ -22,17 +22,18 @@ use crate::apiserver::Apiserver;
 use crate::cluster::{HELLO, PODS, hello, known, parts, pod};
 
 /// What decides, on a cluster.
-struct Town {
-    apiserver: Apiserver,
-    engine: Arc<Mutex<Engine>>,
-    parts: KubernetesParts,
-    frames: mpsc::Sender<Heard>,
+pub(crate) struct Town {
+    pub(crate) apiserver: Apiserver,
+    pub(crate) engine: Arc<Mutex<Engine>>,
+    pub(crate) parts: KubernetesParts,
+    pub(crate) platform: Arc<KubernetesPlatform>,
+    pub(crate) frames: mpsc::Sender<Heard>,
     reported: u64,
-    _tasks: JoinSet<()>,
+    pub(crate) tasks: JoinSet<()>,
 }
 
 impl Town {
-    async fn new(apiserver: Apiserver) -> Town {
+    pub(crate) async fn new(apiserver: Apiserver) -> Town {
         let (mut parts, told) = parts(&apiserver, &[]).await;
         let (routes, calls) = RouteCalls::channel();
         parts.routes = routes;
@@ -55,14 +56,14 @@ impl Town {
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(driver.run());
-        tasks.spawn(Recorder::new(writes, platform, clock, told, "rouse-autoscaler-0".to_owned()).run());
+        tasks.spawn(Recorder::new(writes, Arc::clone(&platform), clock, told, "rouse-autoscaler-0".to_owned()).run());
         tasks.spawn(turn(calls));
-        let town = Town { apiserver, engine, parts, frames, reported: 0, _tasks: tasks };
+        let town = Town { apiserver, engine, parts, platform, frames, reported: 0, tasks };
         town.wait(0.1).await;
         town
     }
 
-    async fn wait(&self, seconds: f64) {
+    pub(crate) async fn wait(&self, seconds: f64) {
         tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
     }
 
@@ -89,13 +90,13 @@ impl Town {
     }
 
     /// Patches of scales since the last call, each as the old number and the new one.
-    fn scales(&self) -> Vec<(Value, Value)> {
+    pub(crate) fn scales(&self) -> Vec<(Value, Value)> {
         let scales = self.apiserver.writes().into_iter().filter(|asked| asked.path.ends_with("/scale"));
         scales.map(|asked| (asked.body[0]["value"].clone(), asked.body[1]["value"].clone())).collect()
     }
 
     /// The events that there are, the oldest first: reason, message, count.
-    fn events(&self) -> Vec<(String, String, u64)> {
+    pub(crate) fn events(&self) -> Vec<(String, String, u64)> {
         let mut events = self.apiserver.all("/api/v1/namespaces/shop/events/");
         events.sort_by_key(|event| {
             event["metadata"]["resourceVersion"].as_str().map(|text| text.parse::<u64>().unwrap_or_default())

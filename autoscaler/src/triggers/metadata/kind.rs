@@ -3,9 +3,11 @@
 use config::{Problems, Warning, did_you_mean};
 
 use super::{
-    Cron, Elasticsearch, External, GcpStorage, Kafka, MetricsApi, Parameters, Postgresql, Prometheus, Rabbitmq, Redis,
-    Resource,
+    Count, Cron, Elasticsearch, External, GcpStorage, Kafka, MetricsApi, Parameters, Postgresql, Prometheus, Rabbitmq,
+    Redis, Resource, Search,
 };
+use crate::triggers::measure::cron;
+use crate::triggers::names;
 
 /// What one trigger reads, and where.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,6 +106,31 @@ impl TriggerKind {
             TriggerKind::External(_) => return None,
             TriggerKind::Resource(it) => it.target,
         })
+    }
+
+    /// The name of its metric as the trigger at `index` of its object, as KEDA makes it; none where the scaler says it, and
+    /// of what pods use themselves.
+    pub fn metric_name(&self, index: usize) -> Option<String> {
+        let name = match self {
+            TriggerKind::Prometheus(_) => "prometheus".to_owned(),
+            TriggerKind::Redis(it) if it.count == Count::Items => format!("redis-{}", it.key),
+            TriggerKind::Redis(it) => format!("redis-streams-{}", it.key),
+            TriggerKind::Postgresql(_) => "postgresql".to_owned(),
+            TriggerKind::Rabbitmq(it) => format!("rabbitmq-{}", it.queue),
+            TriggerKind::Kafka(it) => match &it.topic {
+                Some(topic) => format!("kafka-{topic}"),
+                None => format!("kafka-{}-topics", it.group),
+            },
+            TriggerKind::GcpStorage(it) => format!("gcp-storage-{}", it.bucket),
+            TriggerKind::Elasticsearch(it) => match &it.search {
+                Search::Template { name, .. } => format!("elasticsearch-{name}"),
+                Search::Query(_) => "elasticsearch-query".to_owned(),
+            },
+            TriggerKind::Cron(it) => cron::name(&it.timezone, &it.start, &it.end),
+            TriggerKind::MetricsApi(it) => format!("metric-api-{}", it.value_location),
+            TriggerKind::External(_) | TriggerKind::Resource(_) => return None,
+        };
+        Some(names::indexed(index, &names::normalized(&name)))
     }
 
     /// The workload is active while what is read is more than this. None where something else decides.

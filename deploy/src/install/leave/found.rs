@@ -4,15 +4,16 @@ use kube::core::ApiResource;
 use serde_json::Value;
 
 use super::routed::Routed;
-use crate::install::cluster::Cluster;
+use crate::install::cluster::{Cluster, ClusterError};
+use crate::install::enter::trigger_secrets;
 use crate::install::manifests::{MANAGER_LABEL, PART_OF, manifests};
 use crate::install::object::resource;
 use crate::install::serves::Serves;
 use crate::install::workloads::{self, Labelled};
 use crate::install::{BudgetApi, Object, Settings};
-use crate::kubernetes::knative;
 use crate::kubernetes::names::{AUTHORITY, AUTOSCALER, INJECTOR, LEASE, MANAGED_BY, SYSTEM_LABEL};
 use crate::kubernetes::scaled_kind::ScaledKind;
+use crate::kubernetes::{keda, knative};
 use crate::link::ReporterIdentity;
 
 /// Whose slice it is, and of which Service.
@@ -46,6 +47,8 @@ pub(super) struct Found {
     pub(super) labelled: Vec<Object>,
     /// The definition of Knative's `Service`, if it is ours.
     pub(super) definition: Option<Object>,
+    /// The definition of KEDA's ScaledObject, if it is ours.
+    pub(super) scaled_objects: Option<Object>,
     /// Our other objects, in the order in which they came.
     pub(super) ours: Vec<Object>,
 }
@@ -86,10 +89,10 @@ impl Found {
                 found.take(object, &value);
             }
         }
-        let definition = Object::new(knative::definition());
-        let there = cluster.get(&definition).await?;
-        let is_ours = there.is_some_and(|there| there["metadata"]["labels"][MANAGER_LABEL] == MANAGED_BY);
-        found.definition = is_ours.then_some(definition);
+        found.ours.extend(trigger_secrets(cluster).await?);
+        found.definition = if_ours(cluster, knative::definition()).await?;
+        let [scaled_objects, ..] = keda::definitions();
+        found.scaled_objects = if_ours(cluster, scaled_objects).await?;
         let kinds = found.kinds(cluster).await?;
         found.workloads = workloads::read(cluster, &kinds).await?;
         let slices = cluster.list(&serves.slices, None, &format!("{SLICE_MANAGER}={MANAGED_BY}")).await?;
@@ -146,8 +149,18 @@ fn settings(namespace: &str, budgets: BudgetApi) -> Settings {
         reporter_identity: ReporterIdentity::Token,
         pod_monitor: true,
         knative_services: false,
+        keda_objects: false,
+        trigger_secrets: Vec::new(),
         budgets,
     }
+}
+
+/// The definition, if it is there and we made it.
+async fn if_ours(cluster: &Cluster, definition: Value) -> Result<Option<Object>, ClusterError> {
+    let definition = Object::new(definition);
+    let there = cluster.get(&definition).await?;
+    let is_ours = there.is_some_and(|there| there["metadata"]["labels"][MANAGER_LABEL] == MANAGED_BY);
+    Ok(is_ours.then_some(definition))
 }
 
 /// What our processes make in their namespace.

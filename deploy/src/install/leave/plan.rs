@@ -42,6 +42,9 @@ pub(super) fn plan(found: &Found, leaving: Leaving) -> Plan {
     warnings.extend(found.definition.iter().map(|definition| {
         format!("{definition} stays, and so does what Knative Services became: editing one has no effect any more")
     }));
+    warnings.extend(found.scaled_objects.iter().map(|definition| {
+        format!("{definition} stays, and so do ScaledObjects: what they name keeps the replicas that it has")
+    }));
     Plan { steps, warnings }
 }
 
@@ -146,6 +149,7 @@ mod tests {
             injects: true,
             labelled: vec![object("Namespace", "kube-system")],
             definition: None,
+            scaled_objects: None,
             ours: vec![object("Namespace", "rouse-system"), object("ConfigMap", CONFIG_AUTOSCALER)],
         }
     }

@@ -60,6 +60,9 @@ fn autoscaler(settings: &Settings) -> Process {
     ];
     flags.extend(settings.kinds.iter().map(|kind| format!("--kind={kind}")));
     flags.extend(settings.knative_services.then(|| "--knative-services".to_owned()));
+    flags.extend(settings.keda_objects.then(|| "--keda-objects".to_owned()));
+    let secrets = &settings.trigger_secrets;
+    flags.extend((!secrets.is_empty()).then(|| format!("--trigger-secrets={}", secrets.join(","))));
     Process {
         name: AUTOSCALER,
         command: "autoscaler",

@@ -12,11 +12,12 @@ mod webhook;
 use serde_json::{Value, json};
 
 use super::{Object, Settings};
-use crate::kubernetes::knative;
 use crate::kubernetes::names::{MANAGED_BY, PROCESS_LABEL};
+use crate::kubernetes::{keda, knative};
 
 use namespace::config;
 pub(super) use namespace::foreign_namespace;
+pub(super) use rbac::TRIGGER_SECRETS;
 pub(super) use webhook::{NAME_LABEL, SYSTEM_NAMESPACES};
 
 /// The label of whoever made an object.
@@ -30,6 +31,9 @@ pub fn manifests(settings: &Settings) -> Vec<Object> {
     let mut all = vec![namespace::namespace(settings)];
     if settings.knative_services {
         all.push(Object::new(knative::definition()));
+    }
+    if settings.keda_objects {
+        all.extend(keda::definitions().map(Object::new));
     }
     all.extend(namespace::accounts(settings));
     all.extend(rbac::roles(settings));

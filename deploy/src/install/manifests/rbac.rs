@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::{cluster_metadata, metadata};
 use crate::install::{Object, Settings};
-use crate::kubernetes::knative;
 use crate::kubernetes::names::{AUTHORITY, AUTOSCALER, INJECTOR, LEASE};
+use crate::kubernetes::{keda, knative};
 
 const API: &str = "rbac.authorization.k8s.io";
 
@@ -76,6 +76,26 @@ const KNATIVE_SERVICES: &[Grant] = &[
     Grant { group: "", resources: &["services"], names: &[], verbs: &["get", "create"] },
 ];
 
+/// What it may do besides where it serves KEDA's objects: looks whether KEDA does.
+const KEDA_OBJECTS: &[Grant] = &[
+    Grant {
+        group: "keda.sh",
+        resources: &["scaledobjects", "triggerauthentications", "clustertriggerauthentications"],
+        names: &[],
+        verbs: &["list", "watch"],
+    },
+    Grant { group: "keda.sh", resources: &["scaledobjects/status"], names: &[], verbs: &["patch"] },
+    Grant { group: "apiregistration.k8s.io", resources: &["apiservices"], names: &[keda::METRICS], verbs: &["get"] },
+    Grant { group: "coordination.k8s.io", resources: &["leases"], names: &[keda::LEASE], verbs: &["list"] },
+];
+
+/// What it may do in each namespace in which triggers may have Secrets.
+const TRIGGER_DATA: &[Grant] =
+    &[Grant { group: "", resources: &["secrets", "configmaps"], names: &[], verbs: &["get"] }];
+
+/// The name of the roles for that.
+pub(in crate::install) const TRIGGER_SECRETS: &str = "rouse-trigger-secrets";
+
 /// Where the keys are with which the tokens of reporters are verified.
 const ISSUER: &[&str] = &["/.well-known/openid-configuration", "/openid/v1/jwks"];
 
@@ -121,12 +141,18 @@ pub(super) fn roles(settings: &Settings) -> Vec<Object> {
     if settings.knative_services {
         autoscaler.extend(rules(KNATIVE_SERVICES));
     }
+    if settings.keda_objects {
+        autoscaler.extend(rules(KEDA_OBJECTS));
+    }
     autoscaler.push(json!({ "nonResourceURLs": ISSUER, "verbs": ["get"] }));
+    let secrets = settings.trigger_secrets.iter().map(|namespace| trigger_secrets(settings, namespace));
+    let secrets: Vec<Object> = secrets.flatten().collect();
     [
         everywhere(settings, AUTOSCALER, autoscaler),
         here(settings, AUTOSCALER, [rules(AUTOSCALER_HERE), rules(AUTHORITY_HERE)].concat()),
         everywhere(settings, INJECTOR, rules(INJECTOR_EVERYWHERE)),
         here(settings, INJECTOR, rules(AUTHORITY_HERE)),
+        secrets,
     ]
     .concat()
 }
@@ -157,15 +183,26 @@ fn everywhere(settings: &Settings, name: &str, rules: Vec<Value>) -> Vec<Object>
 }
 
 fn here(settings: &Settings, name: &str, rules: Vec<Value>) -> Vec<Object> {
-    let role = json!({
-        "apiVersion": format!("{API}/v1"), "kind": "Role", "metadata": metadata(settings, name), "rules": rules,
-    });
+    within(&metadata(settings, name), name, &subjects(settings, name), &rules)
+}
+
+/// Leave to read what triggers name, in a namespace of somebody else's.
+fn trigger_secrets(settings: &Settings, namespace: &str) -> Vec<Object> {
+    let mut metadata = metadata(settings, AUTOSCALER);
+    metadata["name"] = TRIGGER_SECRETS.into();
+    metadata["namespace"] = namespace.into();
+    within(&metadata, TRIGGER_SECRETS, &subjects(settings, AUTOSCALER), &rules(TRIGGER_DATA))
+}
+
+/// A role in one namespace.
+fn within(metadata: &Value, name: &str, subjects: &Value, rules: &[Value]) -> Vec<Object> {
+    let role = json!({ "apiVersion": format!("{API}/v1"), "kind": "Role", "metadata": metadata, "rules": rules });
     let binding = json!({
         "apiVersion": format!("{API}/v1"),
         "kind": "RoleBinding",
-        "metadata": metadata(settings, name),
+        "metadata": metadata,
         "roleRef": { "apiGroup": API, "kind": "Role", "name": name },
-        "subjects": subjects(settings, name),
+        "subjects": subjects,
     });
     vec![Object::new(role), Object::new(binding)]
 }

@@ -189,5 +189,13 @@ fn plan(spec: &Value, paused: bool) -> (Plan, Says) {
     let place = ("a.yaml".to_owned(), "ScaledJob default/worker".to_owned());
     let declared = DeclaredJob { job: job.clone(), template, termination_grace: GRACE, given: Given::default(), place };
     let work = Arc::new(Work::of(&declared));
-    (Plan { name: declared.place.1, job, work, triggers: vec![Opened { trigger, target: 1.0, source }] }, says)
+    (
+        Plan {
+            name: declared.place.1,
+            job,
+            work,
+            triggers: vec![Opened { trigger, target: 1.0, source, metric: None, warnings: vec![] }],
+        },
+        says,
+    )
 }

@@ -9,7 +9,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::{Object, or_default};
-use crate::kubernetes::names::QUEUE_PROXY;
+use crate::kubernetes::names::{QUEUE_PROXY, SCALE_LABEL};
+use crate::triggers::PodNumbers;
 
 /// A workload, as far as it is used.
 pub(in crate::kubernetes) type WorkloadObject = Object<WorkloadSpec, WorkloadStatus>;
@@ -39,6 +40,19 @@ impl WorkloadSpec {
 pub(in crate::kubernetes) struct WorkloadStatus {
     #[serde(default, deserialize_with = "if_it_fits")]
     pub(in crate::kubernetes) conditions: Vec<Condition>,
+    /// How many pods there are.
+    #[serde(default, deserialize_with = "if_it_fits")]
+    replicas: Option<u32>,
+    /// How many of them are ready.
+    #[serde(default, rename = "readyReplicas", deserialize_with = "if_it_fits")]
+    ready: Option<u32>,
+}
+
+impl WorkloadStatus {
+    /// How many pods there are, as its controller counts them.
+    pub(in crate::kubernetes) fn numbers(&self) -> PodNumbers {
+        PodNumbers { exist: self.replicas.unwrap_or(0), ready: self.ready.unwrap_or(0) }
+    }
 }
 
 /// One condition of a workload or a pod.
@@ -61,6 +75,11 @@ fn if_it_fits<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(from: D)
 }
 
 impl WorkloadObject {
+    /// Whether its author has handed it to Rouse by the label.
+    pub(in crate::kubernetes) fn is_labelled(&self) -> bool {
+        self.metadata.object.labels.as_ref().and_then(|labels| labels.get(SCALE_LABEL)).is_some_and(|is| is == "true")
+    }
+
     /// All of the object that settings are read from, as text. Two objects with the same declaration are scaled and
     /// served alike; what Rouse writes itself is not in it.
     pub(in crate::kubernetes) fn declaration(&self) -> Box<str> {

@@ -16,6 +16,9 @@ impl View {
             for id in all {
                 self.consider(&id, now);
             }
+            for id in self.shared.named() {
+                self.look_at_name(&id);
+            }
         }
     }
 
@@ -30,6 +33,9 @@ impl View {
         }
         let Some((_, replicas)) = self.shared.replicas(id) else { return };
         let again = self.tell_scale(id, now);
+        if !self.workloads[id].is_labelled {
+            return self.alarms.set(id, again); // its pods are not seen, and nothing is written on it
+        }
         let health = self.look(id, replicas, now);
         self.tell_failure(id, &health);
         let marked = self.mark(id, health.ready, replicas, now);

@@ -56,7 +56,8 @@ impl View {
         if self.leaving.contains_key(id) {
             return;
         }
-        let Some(seeker) = self.seeker(id) else { return };
+        // One that is known without its label has lost it before, and is seen by another watch.
+        let Some(seeker) = self.seeker(id).filter(|seeker| self.workloads[&seeker.id].is_labelled) else { return };
         self.shared.leaves(id);
         let pods = self.workloads.get(id).and_then(|known| known.marks.original).unwrap_or(1).max(1);
         let task = self.tasks.spawn(seeker.raise(pods, Arc::clone(&self.shared)));

@@ -7,6 +7,7 @@
 mod config_maps;
 mod consider;
 mod leave;
+mod named;
 mod others;
 mod pods;
 mod upkeep;
@@ -26,6 +27,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use self::leave::Leaving;
+use self::named::Named;
 use self::others::{Others, ScalerObject};
 use self::upkeep::Done;
 use super::alarms::Alarms;
@@ -59,6 +61,8 @@ pub(super) struct View {
     config_maps: Listed<String>,
     workloads: HashMap<WorkloadId, Known>,
     workload_gaps: Vec<Gap<WorkloadId>>,
+    /// What ScaledObjects name, by kind.
+    named: Vec<Named>,
     /// Those of [`View::workloads`] that are on their way out.
     leaving: HashMap<WorkloadId, Leaving>,
     /// Turns to look for them.
@@ -93,6 +97,8 @@ enum Sight {
     ConfigMap(watcher::Result<Event<ConfigMap>>),
     /// Of the kind with this number.
     Workload(usize, watcher::Result<Event<WorkloadObject>>),
+    /// Of the kind with this number, without the label.
+    Unlabelled(usize, watcher::Result<Event<WorkloadObject>>),
     Pod(watcher::Result<Event<PodObject>>),
     Scaler(watcher::Result<Event<ScalerObject>>),
     Creation(Box<watcher::Result<Event<CoreEvent>>>),
@@ -109,6 +115,7 @@ impl View {
     pub(super) fn new(parts: KubernetesParts, shared: Arc<Shared>) -> View {
         let kinds: Vec<_> = parts.discovered.kinds.iter().cloned().map(Arc::new).collect();
         let workload_gaps = kinds.iter().map(|_| Gap::default()).collect();
+        let named = kinds.iter().map(|_| Named::default()).collect();
         let maps: Api<ConfigMap> = Api::namespaced(parts.writes.client().clone(), &parts.namespace);
         let mut sights = SelectAll::new();
         sights.push(told(watch(maps, Which::default()), Sight::ConfigMap));
@@ -125,6 +132,7 @@ impl View {
             config_maps: Listed::default(),
             workloads: HashMap::new(),
             workload_gaps,
+            named,
             leaving: HashMap::new(),
             seeking: Arc::new(Semaphore::new(bounds::KUBE_LEAVE_LOOKS)),
             owners: Owners::default(),
@@ -208,6 +216,12 @@ impl View {
                     None => {}
                 }
             }
+            Sight::Unlabelled(kind, event) => {
+                let what = resource(&self.kinds[kind]);
+                if let Some(event) = works(&mut self.trouble, &what, event) {
+                    self.see_unlabelled(kind, event, now);
+                }
+            }
             Sight::Pod(event) => {
                 if let Some(event) = works(&mut self.trouble, "pods", event) {
                     self.see_pod(event, now);
@@ -255,6 +269,7 @@ impl View {
     /// When [`View::look_at_due`] has something to do.
     fn due(&self) -> Option<Time> {
         let gaps = self.workload_gaps.iter().map(Gap::due);
+        let gaps = gaps.chain(self.named.iter().map(Named::due));
         let gaps = gaps.chain([self.pod_gap.due(), self.config_maps.gap.due(), self.others.due()]);
         gaps.flatten().chain(self.alarms.next()).min()
     }
@@ -267,6 +282,11 @@ impl View {
         for kind in 0..self.kinds.len() {
             for id in self.workload_gaps[kind].lapsed(now) {
                 self.out_of_sight(&id, now);
+            }
+        }
+        for kind in 0..self.kinds.len() {
+            for id in self.named[kind].lapsed(now) {
+                self.unlabelled_gone(&id);
             }
         }
         for id in self.pod_gap.lapsed(now) {

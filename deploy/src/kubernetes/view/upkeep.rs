@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{Sight, View};
 use crate::kubernetes::objects::selector::Selects;
+use crate::kubernetes::objects::workload::WorkloadObject;
 use crate::kubernetes::scale::{self, ScaleObject};
 use crate::kubernetes::watch::{Which, told, watch};
 use crate::kubernetes::{failures, patches};
@@ -28,6 +29,10 @@ pub(super) enum Done {
     Deleted(WorkloadId, Box<str>),
     /// Gave its Services back, or gave up.
     GivenBack(WorkloadId, Box<str>),
+    /// Looked for a workload that is named, of the kind with this number.
+    Fetched(usize, WorkloadId, Option<Box<WorkloadObject>>),
+    /// Gave a workload that was named the replicas that it is to have after that, or gave up.
+    Restored(WorkloadId, Box<str>),
 }
 
 impl View {
@@ -57,8 +62,11 @@ impl View {
             Done::Unlabelled(id, uid) if self.is_same(&id, &uid) => self.is_there_without_label(&id, now),
             Done::Deleted(id, uid) if self.is_same(&id, &uid) => self.is_deleted(&id),
             Done::GivenBack(id, uid) if self.is_same(&id, &uid) => self.is_given_back(&id),
+            Done::Fetched(kind, id, Some(object)) => self.unlabelled(kind, &id, *object, now),
+            Done::Fetched(_, _, None) => {} // a watch tells when it comes
+            Done::Restored(id, uid) if self.is_same(&id, &uid) => self.is_restored(&id),
             // Another of its name is there now.
-            Done::Unlabelled(..) | Done::Deleted(..) | Done::GivenBack(..) => {}
+            Done::Unlabelled(..) | Done::Deleted(..) | Done::GivenBack(..) | Done::Restored(..) => {}
         }
     }
 

@@ -19,7 +19,11 @@ impl View {
     pub(super) fn see_workload(&mut self, kind: usize, event: Event<WorkloadObject>, now: Time) {
         match event {
             Event::Init => self.workload_gaps[kind].begins(),
-            Event::InitApply(object) | Event::Apply(object) => self.workload(kind, object, now),
+            Event::InitApply(object) | Event::Apply(object) => {
+                let id = self.id(kind, &object);
+                self.workload_gaps[kind].is_there(&id);
+                self.workload(kind, &id, object, now);
+            }
             Event::Delete(object) => {
                 let id = self.id(kind, &object);
                 self.workload_gaps[kind].is_gone(&id);
@@ -30,51 +34,51 @@ impl View {
             }
             Event::InitDone => {
                 let word = &self.kinds[kind].kind;
-                let known = self.workloads.keys().filter(|id| id.kind() == word);
-                self.workload_gaps[kind].ends(known, now);
+                let known = self.workloads.iter().filter(|(id, known)| id.kind() == word && known.is_labelled);
+                self.workload_gaps[kind].ends(known.map(|(id, _)| id), now);
                 self.is_listed(kind);
             }
         }
     }
 
-    fn id(&self, kind: usize, object: &WorkloadObject) -> WorkloadId {
+    pub(super) fn id(&self, kind: usize, object: &WorkloadObject) -> WorkloadId {
         WorkloadId::new(object.metadata.namespace(), &self.kinds[kind].kind, object.metadata.name())
     }
 
-    fn workload(&mut self, kind: usize, object: WorkloadObject, now: Time) {
-        let id = self.id(kind, &object);
-        self.workload_gaps[kind].is_there(&id);
-        if self.workloads.get(&id).is_some_and(|known| *known.uid != *object.metadata.uid()) {
-            self.workload_gone(&id); // and this is another of its name
+    pub(super) fn workload(&mut self, kind: usize, id: &WorkloadId, object: WorkloadObject, now: Time) {
+        if self.workloads.get(id).is_some_and(|known| *known.uid != *object.metadata.uid()) {
+            self.workload_gone(id); // and this is another of its name
         }
-        if let Some(router) = self.parts.router.as_ref().filter(|_| !self.workloads.contains_key(&id)) {
-            router.exists(&id);
+        if let Some(router) = self.parts.router.as_ref().filter(|_| !self.workloads.contains_key(id)) {
+            router.exists(id);
         }
         let resource = &self.kinds[kind];
         let known = self.workloads.entry(id.clone()).or_insert_with(|| Known::new(resource, &object));
+        known.is_labelled = object.is_labelled();
         let is_declared_anew = known.see(&object);
         let is_new_generation = known.generation != object.metadata.object.generation;
         known.generation = object.metadata.object.generation;
         if is_declared_anew {
-            self.read(&id);
+            self.read(id);
         }
+        self.see_name(id, &object);
         if kind < PLAIN_KINDS {
             let replicas = object.spec.replicas.unwrap_or(1);
             let version = object.metadata.version();
             let selects = object.spec.selector.and_then(Selects::new).unwrap_or_default();
-            self.scale_seen(&id, replicas, version, object.metadata.replicas_by.as_deref(), now);
-            self.select(&id, selects, now);
-        } else if is_new_generation || self.shared.replicas(&id).is_none() {
-            self.read_scale(&id);
+            self.scale_seen(id, replicas, version, object.metadata.replicas_by.as_deref(), now);
+            self.select(id, selects, now);
+        } else if is_new_generation || self.shared.replicas(id).is_none() {
+            self.read_scale(id);
         }
-        self.guard(&id);
-        self.stays(&id);
-        self.consider(&id, now);
+        self.guard(id);
+        self.stays(id);
+        self.consider(id, now);
     }
 
     /// Whether evictions of its pods have a budget follows from its settings.
     fn guard(&self, id: &WorkloadId) {
-        if let Some(guarded) = self.workloads.get(id).and_then(Known::guarded) {
+        if let Some(guarded) = self.workloads.get(id).filter(|known| known.is_labelled).and_then(Known::guarded) {
             self.parts.disruptions.see(id, guarded);
         }
     }
@@ -101,7 +105,8 @@ impl View {
 
     /// Which pods are the workload's is known.
     pub(super) fn select(&mut self, id: &WorkloadId, selects: Selects, now: Time) {
-        if self.owners.set(id, selects) {
+        let is_labelled = self.workloads.get(id).is_some_and(|known| known.is_labelled);
+        if is_labelled && self.owners.set(id, selects) {
             for pod in self.pods.in_namespace(id.namespace()) {
                 self.place(&pod, now);
             }
@@ -116,9 +121,13 @@ impl View {
             tracing::info!("{id}: {by} changed its replicas from {from} to {to}: kept for a stable window");
             return;
         }
+        let way_out = match self.workloads.get(id).is_some_and(|known| known.is_labelled) {
+            true => "take the label rouse.dev/scale off",
+            false => "delete its ScaledObject",
+        };
         let message = format!(
             "{by} changed replicas from {from} to {to}, the last of {times} such changes within minutes. It is kept for a stable window: \
-             leave replicas out of what is applied, or take the label rouse.dev/scale off"
+             leave replicas out of what is applied, or {way_out}"
         );
         self.complain(About::Workload(id.clone()), "ForeignScale", message);
     }
@@ -160,7 +169,8 @@ impl View {
             return self.out.push_back(PlatformEvent::Workload(workload, replicas));
         }
         known.is_announced = true;
-        let event = match known.marks.initialized {
+        // What only triggers scale has no initial scale.
+        let event = match known.marks.initialized || !known.is_labelled {
             true => PlatformEvent::Workload(workload, replicas),
             false => PlatformEvent::Adopted(workload, replicas),
         };
@@ -178,6 +188,7 @@ impl View {
         if self.workloads.get_mut(id).is_some_and(|known| known.set_reach(&reach)) {
             self.announce(id);
         }
+        self.look_at_name(id);
         self.consider(id, self.now());
     }
 
@@ -202,6 +213,7 @@ impl View {
         self.lacks_no_more(id);
         self.others.forget(id);
         self.parts.disruptions.gone(id);
+        self.parts.counted.set(id, None);
         if let Some(router) = &self.parts.router {
             router.exists_no_more(id);
         }
@@ -212,6 +224,9 @@ impl View {
         }
         if known.is_announced {
             self.out.push_back(PlatformEvent::WorkloadGone(id.clone()));
+        }
+        if known.is_labelled && self.shared.is_named(id) {
+            self.fetch(id); // it may be there without its label
         }
     }
 

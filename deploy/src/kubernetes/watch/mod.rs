@@ -34,6 +34,11 @@ impl Which {
         Which { labels: Some(format!("{key}=true")), fields: None }
     }
 
+    /// Those without the label `key=true`.
+    pub(super) fn unlabelled(key: &str) -> Which {
+        Which { labels: Some(format!("{key}!=true")), fields: None }
+    }
+
     /// Those with the label `key=value`.
     pub(super) fn labelled_as(key: &str, value: &str) -> Which {
         Which { labels: Some(format!("{key}={value}")), fields: None }

@@ -206,8 +206,9 @@ fn ok(value: &Value) -> Answer {
 }
 
 fn refused(code: u16, message: &str) -> Answer {
+    let reason = if code == 404 { "NotFound" } else { "Refused" };
     let status = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message,
-        "reason": "Refused", "code": code });
+        "reason": reason, "code": code });
     let mut answer = ok(&status);
     *answer.status_mut() = StatusCode::from_u16(code).expect("a status");
     answer
@@ -246,6 +247,15 @@ fn discovery(path: &str) -> Option<Value> {
         "/apis/autoscaling/v1" | "/apis/autoscaling/v2beta2" => {
             resources("autoscaling/v1", &[("horizontalpodautoscalers", "HorizontalPodAutoscaler")])
         }
+        "/apis/keda.sh/v1alpha1" => resources(
+            "keda.sh/v1alpha1",
+            &[
+                ("scaledobjects", "ScaledObject"),
+                ("scaledobjects/status", "ScaledObject"),
+                ("triggerauthentications", "TriggerAuthentication"),
+                ("clustertriggerauthentications", "ClusterTriggerAuthentication"),
+            ],
+        ),
         "/apis/policy/v1beta1" => resources("policy/v1beta1", &[("poddisruptionbudgets", "PodDisruptionBudget")]),
         "/apis/discovery.k8s.io/v1beta1" => {
             resources("discovery.k8s.io/v1beta1", &[("endpointslices", "EndpointSlice")])

@@ -36,7 +36,7 @@ impl Place {
         };
         match rest {
             [plural] => Some(new(plural, None, false)),
-            [plural, name] => Some(new(plural, Some(name), false)),
+            [plural, name] | [plural, name, "status"] => Some(new(plural, Some(name), false)),
             [plural, name, "scale"] => Some(new(plural, Some(name), true)),
             _ => None,
         }

@@ -1,0 +1,74 @@
+//! When anything is done at all: while KEDA's objects are defined and KEDA does not run.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use config::bounds;
+use k8s_openapi::jiff::Timestamp;
+use tokio::time::sleep;
+
+use super::controller::Controller;
+use super::standing::Standing;
+use crate::exposition;
+use crate::kubernetes::discovery::Discovered;
+use crate::kubernetes::platform::KubernetesPlatform;
+use crate::kubernetes::told::Teller;
+use crate::kubernetes::writes::Writes;
+use crate::triggers::Keepers;
+
+/// What serving ScaledObjects takes.
+#[derive(Clone, Debug)]
+pub struct KedaParts {
+    /// How it reads and writes.
+    pub writes: Writes,
+    /// What the cluster serves.
+    pub discovered: Arc<Discovered>,
+    /// Who watches and scales what they name.
+    pub platform: Arc<KubernetesPlatform>,
+    /// Who hears of what becomes of them.
+    pub teller: Teller,
+    /// Our own namespace, where the Secrets and ConfigMaps of ClusterTriggerAuthentications are.
+    pub namespace: String,
+    /// The namespaces in which Secrets and ConfigMaps may be read.
+    pub secrets: Vec<String>,
+}
+
+/// Serves ScaledObjects by `keepers` for as long as it is polled, whenever the cluster has them and KEDA does not run; who
+/// does is looked at each [`bounds::KEDA_LOOK`].
+///
+/// To be run by the one who leads.
+pub async fn run(parts: KedaParts, mut keepers: Keepers) -> Infallible {
+    let mut standing = changed(&parts, None).await;
+    loop {
+        if standing == Standing::Rouse {
+            let mut controller = Controller::new(&parts, &mut keepers);
+            standing = tokio::select! {
+                never = controller.run() => match never {},
+                next = changed(&parts, Some(&standing)) => next,
+            };
+            controller.stop().await;
+        } else {
+            standing = changed(&parts, Some(&standing)).await;
+        }
+    }
+}
+
+/// Waits until it is another than `before`, and tells of it. What is not known is as it was.
+async fn changed(parts: &KedaParts, before: Option<&Standing>) -> Standing {
+    let mut is_first = before.is_none();
+    loop {
+        if !is_first {
+            sleep(bounds::KEDA_LOOK).await;
+        }
+        is_first = false;
+        match Standing::look(parts.writes.client(), Timestamp::now()).await {
+            Ok(now) if before != Some(&now) => {
+                tracing::info!("{now}");
+                exposition::triggers::served(now == Standing::Rouse);
+                return now;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "whether KEDA runs is not known"),
+        }
+    }
+}
