@@ -6,7 +6,6 @@ mod no_data_lowers_nothing;
 mod paused;
 mod policies_to_zero;
 mod properties;
-mod requests_and_triggers;
 mod schedule;
 mod tutorial;
 mod world;

@@ -160,8 +160,13 @@ impl Keeper {
         let (asked, pods) = self.around.engine.lock().pods(&self.plan.workload)?;
         let known = PodNumbers { exist: pods.ready + pods.starting, ready: pods.ready };
         let PodNumbers { exist, ready } = self.around.counted.of(&self.plan.workload).unwrap_or(known);
+        // Pods that requests asked for are not the triggers' to hold, nor their way down.
+        let asked = match self.wish {
+            Wish::AtLeast(pods) if !self.plan.alone => asked.min(pods),
+            _ => asked,
+        };
         let pods = Pods { asked, exist, ready };
-        Some(Seen { pods, switches: self.plan.switches, requests: None })
+        Some(Seen { pods, switches: self.plan.switches })
     }
 
     /// Asks for what was decided.

@@ -106,6 +106,14 @@ impl World {
         }
     }
 
+    /// Requests need so many pods of the workload `name` from now on.
+    fn needs(&self, name: &str, pods: u32) {
+        let policy = Policy { min_scale: pods, ..Policy::default() };
+        let workload = Workload { id: id(name), policy, serving: Serving::default(), hosts: Vec::new() };
+        let asked = self.asked(name).unwrap_or(0);
+        self.engine.lock().workload(self.keepers.clock().now(), &workload, asked);
+    }
+
     fn says(&self, name: &str) -> &Says {
         &self.says[&id(name)]
     }
@@ -195,6 +203,26 @@ async fn an_edit_applies_and_what_is_taken_away_asks_for_nothing() {
     world.keepers.set(Vec::new()).await;
     assert_eq!(world.keepers.told().of(&id("worker")), None);
     assert_eq!(world.trace("worker", 600).await.last(), Some(&0), "as any workload without requests");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_that_requests_asked_for_are_not_for_triggers_to_hold() {
+    let mut world = World::new();
+    let mut plan = world.plan("worker", &json!({}));
+    plan.alone = false;
+    world.needs("worker", 5);
+    world.keepers.set(vec![plan]).await;
+    world.says("worker").value(10.0);
+    assert_eq!(world.trace("worker", 600).await.last(), Some(&5), "the larger wins");
+    let told = world.keepers.told();
+    assert_eq!(told.of(&id("worker")).and_then(|told| told.desired), Some(2));
+    world.needs("worker", 0);
+    assert_eq!(world.trace("worker", 100).await.last(), Some(&2), "not after the triggers' window of 300 s");
+    world.says("worker").hangs();
+    world.needs("worker", 4);
+    world.trace("worker", 100).await;
+    world.needs("worker", 0);
+    assert_eq!(world.trace("worker", 100).await, [4, 2], "what they asked for when they last knew");
 }
 
 #[tokio::test(start_paused = true)]

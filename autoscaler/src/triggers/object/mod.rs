@@ -50,8 +50,6 @@ pub struct Seen {
     pub pods: Pods,
     /// What annotations forbid or force.
     pub switches: Switches,
-    /// How many pods the workload's requests ask for, where it is scaled on those as well: the larger number wins.
-    pub requests: Option<u32>,
 }
 
 /// What is to be done.
@@ -168,26 +166,19 @@ impl Object {
         if standing.refreshes {
             self.last_active = Some(now);
         }
-        let own = self.own(standing.phase, answers, seen, &mut trail, now);
-        let own = within_pause(own, current, seen.switches, &mut trail);
-        self.wanted = Some(own);
-        let desired = match seen.requests {
-            Some(requests) if requests > own => {
-                trail.push(requests, Why::Requests { own });
-                requests
-            }
-            _ => own,
-        };
+        let desired = self.desired(standing.phase, answers, seen, &mut trail, now);
+        let desired = within_pause(desired, current, seen.switches, &mut trail);
+        self.wanted = Some(desired);
         if desired == 0 && current == 0 {
             self.hpa.forget_recommendations();
         }
         self.hpa.asked(desired, now);
-        self.next = self.when_next(standing.phase, own, now);
+        self.next = self.when_next(standing.phase, desired, now);
         self.verdict(desired, Some(standing), answers.fell_back, trail)
     }
 
     /// How many pods the triggers ask for.
-    fn own(&mut self, phase: Phase, answers: &Answers, seen: &Seen, trail: &mut Trail, now: Time) -> u32 {
+    fn desired(&mut self, phase: Phase, answers: &Answers, seen: &Seen, trail: &mut Trail, now: Time) -> u32 {
         let current = seen.pods.asked;
         let pods = match phase {
             Phase::Wake(pods) => {
