@@ -109,7 +109,8 @@ pub const KUBE_FOREIGN_WITHIN: Duration = Duration::from_secs(600);
 pub const KUBE_QUIET: Duration = Duration::from_secs(1);
 
 /// How long what a cluster says of a pod that cannot start must last to be believed: preemption finds room within seconds,
-/// and a controller's word may be of the pods before.
+/// and a controller's word may be of the pods before. Nor is earlier told that a workload is missing: it comes by another
+/// watch, or stands further down in the manifest, than whoever names it.
 pub const KUBE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a workload may have no pod that it is to have before events are asked why, where only they tell: its

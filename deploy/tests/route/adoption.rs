@@ -1,3 +1,4 @@
+use config::bounds;
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -74,6 +75,43 @@ async fn a_service_that_names_no_workload_is_told_once_and_left_alone_until_ther
     town.add("hello");
     a_moment().await;
     assert_eq!(cluster.written(), ["POST hello-rouse-4-0", "PATCH hello"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workload_that_comes_a_little_after_its_service_is_not_told_to_be_missing() {
+    let cluster = Cluster::new("v1");
+    let mut town = Town::start(cluster.clone(), &[]);
+    let _a = town.activator("a", A, true);
+    sleep(SECOND).await;
+    cluster.serve("hello");
+    let mut managed = spec("keyed");
+    managed["selector"]["rouse.dev/route"] = json!("managed");
+    cluster.set_service("keyed", json!({ "rouse.dev/workload": "keyed" }), managed);
+    sleep(bounds::KUBE_PATIENCE - SECOND).await;
+    assert_eq!((town.told(), cluster.written()), (vec![], vec![]));
+    ["hello", "keyed"].iter().for_each(|name| town.add(name));
+    sleep(2 * bounds::KUBE_PATIENCE).await;
+    let (mut written, mut told) = (cluster.written(), town.told());
+    written.sort();
+    told.sort();
+    assert_eq!(written, ["PATCH hello", "POST hello-rouse-4-0", "POST keyed-rouse-4-0"], "the key stays where it is");
+    assert_eq!(told, ["Adopted hello"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_names_another_missing_workload_waits_anew_and_one_with_the_key_is_given_back() {
+    let cluster = Cluster::new("v1");
+    let mut town = Town::start(cluster.clone(), &[]);
+    let mut managed = spec("hello");
+    managed["selector"]["rouse.dev/route"] = json!("managed");
+    cluster.set_service("hello", json!({ "rouse.dev/workload": "hello" }), managed.clone());
+    sleep(bounds::KUBE_PATIENCE - SECOND).await;
+    cluster.set_service("hello", json!({ "rouse.dev/workload": "other" }), managed);
+    sleep(bounds::KUBE_PATIENCE - SECOND).await;
+    assert_eq!((town.told(), cluster.written()), (vec![], vec![]));
+    sleep(2 * SECOND).await;
+    assert_eq!(cluster.written(), ["PATCH hello"]);
+    assert_eq!(town.told(), ["NoWorkload hello", "Released hello"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -123,7 +123,7 @@ async fn of_a_workload_that_was_deleted_no_pods_are_waited_for_for_ever() {
     assert_eq!(cluster.written(), ["PATCH hello"]);
     sleep(65 * SECOND).await;
     assert_eq!(cluster.written(), ["DELETE hello-rouse-4-0"]);
-    assert_eq!(town.told(), ["NoWorkload hello", "Released hello"]);
+    assert_eq!(town.told(), ["Released hello", "NoWorkload hello"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,6 +32,8 @@ enum Claim {
     Stay,
     /// It is Kubernetes', or is to be so again; why, if that is not what was asked for.
     GiveBack(Option<Refusal>),
+    /// The same, for there is no such workload. There may be one in a moment: who applies a manifest may name the Service first.
+    Lacks(WorkloadId),
 }
 
 /// Who there is to lead to.
@@ -53,13 +55,18 @@ impl State {
         if self.synced.since.is_none() {
             return ToDo { step: Step::Rest, told: None };
         }
-        match self.claim(id, hub) {
+        let claim = self.claim(id, hub);
+        if !matches!(claim, Claim::Lacks(_)) {
+            self.lacking.remove(id);
+        }
+        match claim {
             Claim::Keep(serve, workload, wish) => self.keep(id, &serve, &workload, wish, hub, now),
             Claim::Stay => {
                 self.releases.remove(id);
                 ToDo { step: Step::Rest, told: self.once(id, None) }
             }
             Claim::GiveBack(why) => self.give_back(id, why, hub, now),
+            Claim::Lacks(workload) => self.lack(id, workload, hub, now),
         }
     }
 
@@ -99,7 +106,7 @@ impl State {
                 true => Claim::Stay,
                 false => Claim::GiveBack(None), // what is wrong with the workload is told of that
             },
-            None => Claim::GiveBack(Some(no_workload(&serve.workload))),
+            None => Claim::Lacks(serve.workload.clone()),
             Some(known) if known.is_released => Claim::GiveBack(None),
             Some(known) => Claim::Keep(Arc::clone(serve), Arc::clone(&known.workload), known.wish),
         }
@@ -161,6 +168,27 @@ impl State {
             self.turned.insert(id.clone(), Turned { route, at: now });
             self.tell(workload);
         }
+    }
+
+    /// A Service whose workload is not there is led no more at once, and told so after a while. One that came with the key
+    /// and was never led waits as long: its workload comes with it.
+    fn lack(&mut self, id: &ServiceId, workload: WorkloadId, hub: &Hub, now: Time) -> ToDo {
+        let since = match self.lacking.get(id) {
+            Some((lacks, since)) if *lacks == workload => *since,
+            _ => now,
+        };
+        let left = bounds::KUBE_PATIENCE.saturating_sub(now.since(since));
+        let why = left.is_zero().then(|| no_workload(&workload));
+        self.lacking.insert(id.clone(), (workload, since));
+        let has_key = self.services.get(id).is_some_and(|service| service.has_key);
+        if has_key && !self.slices.contains_key(id) && !left.is_zero() {
+            return ToDo { step: Step::Wait(left), told: None };
+        }
+        let mut to_do = self.give_back(id, why, hub, now);
+        if to_do.step == Step::Rest && !left.is_zero() {
+            to_do.step = Step::Wait(left);
+        }
+        to_do
     }
 
     fn give_back(&mut self, id: &ServiceId, why: Option<Refusal>, hub: &Hub, now: Time) -> ToDo {

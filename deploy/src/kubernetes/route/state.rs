@@ -44,6 +44,8 @@ pub(super) struct State {
     pub(super) orphans: HashSet<ServiceId>,
     /// Services that are being given back.
     pub(super) releases: HashMap<ServiceId, Release>,
+    /// Services whose workload is not there, which that is, and since when.
+    pub(super) lacking: HashMap<ServiceId, (WorkloadId, Time)>,
     /// What was last told of a Service, so that it is told once.
     pub(super) told: HashMap<ServiceId, Refusal>,
 }

@@ -19,6 +19,8 @@ pub(super) enum Step {
     Look,
     /// Have somebody see to it that there is a ready pod, and ask again after this time.
     Wake(Duration),
+    /// Nothing for this time; then ask again.
+    Wait(Duration),
 }
 
 /// One write.

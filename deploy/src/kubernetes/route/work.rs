@@ -35,6 +35,7 @@ impl Router {
             let step = self.next(id);
             let done = match step {
                 Step::Rest => return Outcome::Rests,
+                Step::Wait(again) => return Outcome::Again(again),
                 Step::Wake(again) => {
                     self.wake(id);
                     return Outcome::Again(again);
