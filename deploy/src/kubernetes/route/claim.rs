@@ -1,20 +1,17 @@
 //! What is to become of a Service, and what is to be done next for that.
 
-use std::collections::{BTreeSet, HashMap};
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use config::{PodId, PodState, Route, Time, Workload, WorkloadId, bounds};
+use config::{PodState, Route, Time, Workload, WorkloadId, bounds};
 
-use super::choose::{choose, needed};
-use super::desired::{Front, NamedPorts, ReadyPod, Slices, Wanted};
+use super::desired::{Front, Slices, Wanted};
 use super::evidence::Turned;
-use super::found::Found;
 use super::service::{Asks, Refusal, Serve, Service, ServiceId};
 use super::state::State;
 use super::step::{Release, Step, give_back, keep};
+use super::there::{There, ThesePods};
 use crate::kubernetes::names::{FIRST_DOOR, LAST_DOOR, SCALE_LABEL, WORKLOAD_ANNOTATION};
-use crate::link::{ActivatorSeen, Hub};
+use crate::link::Hub;
 
 /// What was found to be done.
 #[derive(Debug)]
@@ -28,25 +25,12 @@ pub(super) struct ToDo {
 enum Claim {
     /// It leads to this workload, by this route if one was asked for.
     Keep(Arc<Serve>, Arc<Workload>, Option<Route>),
-    /// The workload to which it leads is there, and nothing more is known of it: it stays as it is.
-    Stay,
+    /// The workload to which it leads is there, and nothing is known of it but its pods: it leads where it led.
+    Stay(Arc<Serve>),
     /// It is Kubernetes', or is to be so again; why, if that is not what was asked for.
     GiveBack(Option<Refusal>),
     /// The same, for there is no such workload. There may be one in a moment: who applies a manifest may name the Service first.
     Lacks(WorkloadId),
-}
-
-/// Who there is to lead to.
-struct View {
-    /// Those that are chosen, and have the door.
-    activators: BTreeSet<IpAddr>,
-    ready: Vec<ReadyPod>,
-    /// Ready pods with a queue-proxy.
-    served: BTreeSet<IpAddr>,
-    /// Pods that do not drain.
-    alive: BTreeSet<IpAddr>,
-    /// Activators and pods that need not be believed in for lack of news.
-    heard: BTreeSet<IpAddr>,
 }
 
 impl State {
@@ -61,10 +45,7 @@ impl State {
         }
         match claim {
             Claim::Keep(serve, workload, wish) => self.keep(id, &serve, &workload, wish, hub, now),
-            Claim::Stay => {
-                self.releases.remove(id);
-                ToDo { step: Step::Rest, told: self.once(id, None) }
-            }
+            Claim::Stay(serve) => self.stay(id, &serve),
             Claim::GiveBack(why) => self.give_back(id, why, hub, now),
             Claim::Lacks(workload) => self.lack(id, workload, hub, now),
         }
@@ -103,7 +84,7 @@ impl State {
         };
         match self.workloads.get(&serve.workload) {
             None if hub.sees(&serve.workload) => match self.leads_to_somebody(id, hub) {
-                true => Claim::Stay,
+                true => Claim::Stay(Arc::clone(serve)),
                 false => Claim::GiveBack(None), // what is wrong with the workload is told of that
             },
             None => Claim::Lacks(serve.workload.clone()),
@@ -123,6 +104,31 @@ impl State {
         }
     }
 
+    /// Pods may be replaced while nothing is known of their workload: what leads to pods leads to those that are ready, and
+    /// as before while there is none.
+    fn stay(&mut self, id: &ServiceId, serve: &Serve) -> ToDo {
+        self.releases.remove(id);
+        let step = self.staying(id, serve).unwrap_or(Step::Rest);
+        let told = if step == Step::Rest { self.once(id, None) } else { None };
+        ToDo { step, told }
+    }
+
+    fn staying(&self, id: &ServiceId, serve: &Serve) -> Option<Step> {
+        let pods = ThesePods::of(self.stand_ins.get(&serve.workload)?.values().cloned(), &self.pod_ports);
+        if pods.ready.is_empty() {
+            return None;
+        }
+        let (slices, service) = (self.slices.get(id)?, self.services.get(id)?);
+        let mut doors = slices.values().filter_map(|seen| seen.slice.door.as_ref());
+        let door = doors.find(|door| door.workload == serve.workload)?.port;
+        let front = match Front::seen(id, slices)? {
+            Front::Pods(_) if !pods.served.is_empty() => Front::Pods(pods.served),
+            seen => seen,
+        };
+        let wanted = Wanted { service: id, serve, door, front: &front, ready: &pods.ready };
+        Some(keep(&wanted, slices, &service.uid, service.has_key))
+    }
+
     fn keep(
         &mut self,
         id: &ServiceId,
@@ -137,8 +143,8 @@ impl State {
             return ToDo { step: Step::Rest, told: self.once(id, Some(no_port_left())) };
         };
         hub.set_door(&workload.id, Some(door));
-        let view = View::of(hub, workload, door, &self.pod_ports);
-        let front = view.front(self.found.get_mut(id), wish);
+        let there = There::of(hub, workload, door, &self.pod_ports);
+        let front = there.front(self.found.get_mut(id), wish);
         let none = Slices::new();
         let slices = self.slices.get(id).unwrap_or(&none);
         // Nobody is linked, and so there is nobody better than those whom the slices name.
@@ -146,7 +152,7 @@ impl State {
             self.turned.remove(id);
             return ToDo { step: Step::Rest, told: None };
         }
-        let wanted = Wanted { service: id, serve, door, front: &front, ready: &view.ready };
+        let wanted = Wanted { service: id, serve, door, front: &front, ready: &there.pods.ready };
         let service = self.services.get(id);
         let (owner, has_key) = service.map(|service| (&*service.uid, service.has_key)).unwrap_or_default();
         let step = keep(&wanted, slices, owner, has_key);
@@ -220,49 +226,6 @@ impl State {
             self.tell(&workload);
             self.closing.push_back((now + bounds::DOOR_LINGER, workload));
         }
-    }
-}
-
-impl View {
-    fn of(hub: &Hub, workload: &Workload, door: u16, pod_ports: &HashMap<PodId, NamedPorts>) -> View {
-        let id = &workload.id;
-        let mut view = View {
-            activators: BTreeSet::new(),
-            ready: Vec::new(),
-            served: BTreeSet::new(),
-            alive: BTreeSet::new(),
-            heard: BTreeSet::new(),
-        };
-        for (pod, _) in hub.pods(id) {
-            let ip = pod.address.ip();
-            if ip.is_unspecified() || pod.state == PodState::Draining {
-                continue;
-            }
-            view.alive.insert(ip);
-            if pod.state == PodState::Ready {
-                view.heard.insert(ip);
-                view.ready.push(ReadyPod { ip, ports: pod_ports.get(&pod.id).cloned().unwrap_or_default() });
-                if pod.has_queue_proxy {
-                    view.served.insert(ip);
-                }
-            }
-        }
-        let all = hub.activators();
-        let has_spoken = |activator: &&ActivatorSeen| activator.is_leaving || hub.has_door(&activator.name, id, door);
-        let spoken: Vec<_> = all.iter().filter(has_spoken).collect();
-        view.heard.extend(spoken.iter().map(|activator| activator.ip));
-        let can_be_led_to = |activator: &&ActivatorSeen| !activator.is_leaving && !activator.ip.is_unspecified();
-        let can_be_led_to = spoken.into_iter().filter(can_be_led_to);
-        view.activators = choose(id, can_be_led_to, needed(&workload.policy, view.ready.len() as u32));
-        view
-    }
-
-    /// Where requests are to go: as it is wished, else as it was found.
-    fn front(&self, found: Option<&mut Found>, wish: Option<Route>) -> Front {
-        let (activators, pods) = (self.activators.clone(), self.served.clone());
-        let Some(found) = found else { return Front::new(wish.unwrap_or(Route::Activator), activators, pods) };
-        found.hear(&self.heard);
-        Front::new(wish.unwrap_or(found.route), found.activators(activators), found.pods(pods, &self.alive))
     }
 }
 

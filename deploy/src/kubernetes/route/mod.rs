@@ -7,7 +7,7 @@
 //! | | |
 //! | --- | --- |
 //! | [`watches`] | what there is: Services ([`service`]), slices ([`slice`]) |
-//! | [`claim`] | what is to become of a Service, and who there is to lead to ([`choose`]) |
+//! | [`claim`] | what is to become of a Service, and who is [`there`] to lead to ([`choose`]) |
 //! | [`desired`] | the slices that follow |
 //! | [`step`] | what is to be done next |
 //! | [`work`] | doing it |
@@ -30,6 +30,7 @@ mod services;
 mod slice;
 mod state;
 mod step;
+mod there;
 mod watches;
 mod work;
 

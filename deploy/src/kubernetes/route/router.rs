@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{PlatformError, PodId, Route, Workload, WorkloadId, bounds};
+use config::{PlatformError, Pod, PodId, Route, Workload, WorkloadId, bounds};
 use kube::core::ApiResource;
 use parking_lot::Mutex;
 use queue_proxy::Clock;
@@ -173,9 +173,17 @@ impl Router {
         }
     }
 
-    /// The pod is no more, or no workload's any more.
-    pub fn pod_gone(&self, pod: &PodId) {
-        self.state.lock().pod_ports.remove(pod);
+    /// A pod of a workload that [`exists`](Router::exists) and cannot be told of, as the platform has it. What leads to pods
+    /// of it leads to those that are ready. They are kept until [`Router::pod_gone`], or [`Router::workload`].
+    pub fn stand_in(&self, pod: &Pod) {
+        self.state.lock().set_stand_in(pod);
+        self.changed.notify_one();
+    }
+
+    /// The pod is no more, or not this workload's any more.
+    pub fn pod_gone(&self, workload: &WorkloadId, pod: &PodId) {
+        self.state.lock().remove_pod(workload, pod);
+        self.changed.notify_one();
     }
 
     /// Leads requests to activators or to pods. Resolves when there is evidence that all go there; until then it is tried

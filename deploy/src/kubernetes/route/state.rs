@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::{PlatformError, PodId, PodState, Route, Time, Workload, WorkloadId, bounds};
+use config::{PlatformError, Pod, PodId, PodState, Route, Time, Workload, WorkloadId, bounds};
 use tokio::sync::Notify;
 
 use super::desired::{Front, NamedPorts, Slices};
@@ -36,6 +36,8 @@ pub(super) struct State {
     pub(super) gap: Gap<ServiceId>,
     /// The ports that the containers of pods name.
     pub(super) pod_ports: HashMap<PodId, NamedPorts>,
+    /// The pods of workloads of which nothing else is known, as the platform has them: of others the hub knows.
+    pub(super) stand_ins: HashMap<WorkloadId, HashMap<PodId, Pod>>,
     /// Where Services led before this process.
     pub(super) found: HashMap<ServiceId, Found>,
     /// Where Services lead for certain.
@@ -94,6 +96,7 @@ impl State {
         });
         known.workload = Arc::clone(workload);
         known.is_released = false;
+        self.stand_ins.remove(&workload.id);
         if self.synced.since.is_some() {
             self.close_unneeded(&workload.id, hub);
         }
@@ -105,6 +108,23 @@ impl State {
             known.changed.notify_waiters();
         }
         self.look_at(id);
+    }
+
+    /// A pod of a workload of which nothing else is known is so now.
+    pub(super) fn set_stand_in(&mut self, pod: &Pod) {
+        self.stand_ins.entry(pod.workload.clone()).or_default().insert(pod.id.clone(), pod.clone());
+        self.look_at(&pod.workload);
+    }
+
+    /// The pod is no more, or not this workload's any more.
+    pub(super) fn remove_pod(&mut self, workload: &WorkloadId, id: &PodId) {
+        self.pod_ports.remove(id);
+        let Some(pods) = self.stand_ins.get_mut(workload) else { return };
+        pods.remove(id);
+        if pods.is_empty() {
+            self.stand_ins.remove(workload);
+        }
+        self.look_at(workload);
     }
 
     /// The Service is as it is said now, or asks for nothing. Workloads that are reached otherwise than before.

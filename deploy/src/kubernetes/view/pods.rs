@@ -52,6 +52,7 @@ impl View {
         self.others.no_stray(id);
         self.tell_gone(told);
         if let Some(owner) = owner {
+            self.routed_no_more(&owner, id);
             self.consider(&owner, now);
         }
     }
@@ -75,6 +76,9 @@ impl View {
         let told = self.pods.get_mut(id).and_then(|pod| pod.told.take());
         self.tell_gone(told);
         let before = self.pods.set_owner(id, owner.clone());
+        if let Some(before) = &before {
+            self.routed_no_more(before, id);
+        }
         self.tell_of(id);
         for id in before.iter().chain(&owner) {
             self.consider(id, now);
@@ -95,14 +99,15 @@ impl View {
     }
 
     /// Tells of the pod as it is now, if that is news and its workload is known to the driver; who routes hears of its ports
-    /// before.
+    /// before. Of a pod whose workload is not known to the driver only who routes hears.
     pub(super) fn tell_of(&mut self, id: &PodId) {
         let Some(known) = self.pods.get_mut(id) else { return };
-        let Some(owner) = known.owner.as_ref().filter(|id| self.workloads.get(*id).is_some_and(|w| w.is_announced))
-        else {
-            return;
-        };
+        let Some(owner) = &known.owner else { return };
+        let Some(workload) = self.workloads.get(owner) else { return };
         let pod = known.pod(id, owner);
+        if !workload.is_announced {
+            return self.stands_in(&pod);
+        }
         // Of one that is gone before it was told of there is nothing to tell, nor of one that was told to be.
         let last = known.told.as_ref().map_or(pod.state, |told| told.state);
         if last != PodState::Gone && known.told.as_ref() != Some(&pod) {
@@ -114,13 +119,25 @@ impl View {
         }
     }
 
+    /// Whoever routes hears of the pod from here, for the driver does not know its workload.
+    fn stands_in(&self, pod: &Pod) {
+        let (Some(router), Some(known)) = (&self.parts.router, self.pods.get(&pod.id)) else { return };
+        if pod.state == PodState::Gone {
+            return router.pod_gone(&pod.workload, &pod.id);
+        }
+        router.pod_ports(&pod.workload, &pod.id, &known.ports);
+        router.stand_in(pod);
+    }
+
+    /// Who routes need not know the pod any more.
+    fn routed_no_more(&self, workload: &WorkloadId, id: &PodId) {
+        if let Some(router) = &self.parts.router {
+            router.pod_gone(workload, id);
+        }
+    }
+
     /// Tells that a pod is gone of which this was said last.
     fn tell_gone(&mut self, told: Option<Pod>) {
-        if let Some(router) = &self.parts.router
-            && let Some(told) = &told
-        {
-            router.pod_gone(&told.id);
-        }
         if let Some(told) = told.filter(|told| told.state != PodState::Gone) {
             self.out.push_back(PlatformEvent::Pod(Pod { state: PodState::Gone, ..told }));
         }
