@@ -163,6 +163,10 @@ pub const LINKS: usize = 100_000;
 /// that shrinks right after a gap is not believed.
 pub const SYNC_AFTER: Duration = Duration::from_secs(10);
 
+/// How long a pod that shows a token may be linked before the platform names it: a pod watch that broke is back within half
+/// of this.
+pub const LINK_STRANGER: Duration = Duration::from_secs(10);
+
 /// Bytes of a request's body that an activator keeps to offer it to another pod; a larger one waits for the pod's
 /// `100 Continue`.
 pub const REPLAY_BYTES: usize = 16 << 10;

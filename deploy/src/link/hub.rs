@@ -93,6 +93,19 @@ impl Hub {
         self.known.lock().has_seen(id)
     }
 
+    /// The platform has named all pods that there are. From now on one that shows a token has to be named soon.
+    pub(crate) fn pods_are_listed(&self) {
+        if self.known.lock().pods_are_listed(self.clock.now()) {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Why a Link of this reporter was ended here, if it is for what the platform says of it.
+    pub(crate) fn unwelcome(&self, reporter: &Reporter) -> Option<Unwelcome> {
+        let Reporter::Pod(id) = reporter else { return None };
+        self.known.lock().is_expelled(self.clock.now(), id).then_some(Unwelcome::NoSuchPod)
+    }
+
     /// The wakes, to which the hub tells when pods are named, say their first word, and are ready.
     pub fn wakes(&self) -> Wakes {
         self.known.lock().wakes.clone()
@@ -126,6 +139,7 @@ impl Hub {
                     known.wakes.hello(id, now);
                 }
                 known.settle_pod(id);
+                self.changed.notify_one(); // it may have to be named by then
                 known.counts(id)
             }
             (Reporter::Activator(name), _) => {

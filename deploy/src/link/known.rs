@@ -14,6 +14,7 @@ use super::identity::Proof;
 use super::readers::Readers;
 use super::reporters::{LinkNumber, Reporters};
 use super::standing::Standing;
+use super::strangers::Strangers;
 use super::unwelcome::Unwelcome;
 use crate::gathered::Gathered;
 use crate::wakes::Wakes;
@@ -27,6 +28,7 @@ pub(crate) struct Known {
     /// Those that the platform names, and those that are linked.
     pods: HashMap<PodId, Standing>,
     gone: Gone,
+    strangers: Strangers,
     pub(crate) reporters: Reporters,
     pub(crate) readers: Readers,
     pub(super) doors: Doors,
@@ -100,14 +102,18 @@ impl Known {
 
     /// The workload that a pod serves, by what the platform says of it and by what it says and shows itself.
     pub(crate) fn served_by(
-        &self,
+        &mut self,
         now: Time,
         id: &PodId,
         says: Option<WorkloadId>,
         proof: &Proof,
     ) -> Result<WorkloadId, Unwelcome> {
-        if matches!(proof, Proof::Namespace(_)) && self.gone.contains(now, id) {
+        let has_token = matches!(proof, Proof::Namespace(_));
+        if has_token && self.gone.contains(now, id) {
             return Err(Unwelcome::Gone);
+        }
+        if has_token && self.strangers.is_expelled(now, id) {
+            return Err(Unwelcome::NoSuchPod);
         }
         let named = self.pods.get(id).and_then(Standing::named);
         let workload = match (named.map(|pod| &pod.workload), says) {
@@ -118,7 +124,20 @@ impl Known {
             (None, None) => return Err(Unwelcome::Unnamed),
         };
         proof.does_for(named, &workload)?;
+        if has_token && named.is_none() && !self.strangers.meet(now, id) {
+            return Err(Unwelcome::TooMany);
+        }
         Ok(workload)
+    }
+
+    /// The platform has named all pods that there are; whether that is news.
+    pub(crate) fn pods_are_listed(&mut self, now: Time) -> bool {
+        self.strangers.are_listed(now)
+    }
+
+    /// Whether the pod showed a token, and was not named by the platform in time.
+    pub(crate) fn is_expelled(&self, now: Time, id: &PodId) -> bool {
+        self.strangers.is_expelled(now, id)
     }
 
     pub(crate) fn is_seated(&self, number: LinkNumber, reporter: &Reporter) -> bool {
@@ -169,6 +188,7 @@ impl Known {
         if !self.knows(&workload) {
             return None;
         }
+        self.strangers.name(&id);
         if pod.state == PodState::Gone {
             // Said whether or not activators were told of it here: they may know it from before.
             self.tell(now, &workload, pod.clone());
@@ -283,7 +303,7 @@ impl Known {
     /// When [`Known::see_to`] has something to do next.
     pub(crate) fn due(&self, complete_from: Time) -> Option<Time> {
         let complete = (!self.is_complete).then_some(complete_from);
-        complete.into_iter().chain(self.reporters.due()).min()
+        complete.into_iter().chain(self.reporters.due()).chain(self.strangers.due()).min()
     }
 
     /// Does what time alone brings: activators have heard everything; who did not come back is lost.
@@ -291,6 +311,11 @@ impl Known {
         if !self.is_complete && complete_from <= now {
             self.is_complete = true;
             self.readers.sync(unknown(&self.seen, &self.workloads));
+        }
+        while let Some(stranger) = self.strangers.expel(now) {
+            if let Some(outlet) = self.pods.get(&stranger).and_then(|standing| standing.outlet.as_ref()) {
+                outlet.close();
+            }
         }
         let lost = self.reporters.take_lost(now);
         for reporter in &lost {

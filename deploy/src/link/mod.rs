@@ -16,6 +16,7 @@ mod server;
 mod session;
 mod skew;
 mod standing;
+mod strangers;
 pub mod tls;
 mod unwelcome;
 

@@ -87,7 +87,7 @@ impl Session {
         loop {
             let frame = tokio::select! {
                 biased; // a link that was ended here takes in no more
-                () = self.outlet.over() => return Over::Ended,
+                () = self.outlet.over() => return self.ended(),
                 () = self.outlet.room() => {
                     if let Some(seat) = &self.seat {
                         self.hub.fill(seat);
@@ -117,6 +117,13 @@ impl Session {
                 return over;
             }
         }
+    }
+
+    /// The link was ended here.
+    fn ended(&self) -> Over {
+        let Some(Seat { reporter, .. }) = &self.seat else { return Over::Ended };
+        let why = self.hub.unwelcome(reporter);
+        why.map_or(Over::Ended, |why| Over::Unwelcome(reporter.clone(), why))
     }
 
     /// Takes in the next bytes of the stream; what was reported in them is acknowledged.

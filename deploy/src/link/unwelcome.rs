@@ -27,6 +27,8 @@ pub(crate) enum Unwelcome {
     NoActivator,
     #[error("it shows the token of a pod that is gone")]
     Gone,
+    #[error("it shows the token of a pod that the platform does not have")]
+    NoSuchPod,
     #[error("the platform does not know its address, or not yet")]
     NoAddress,
     #[error("it does not connect from the address of whom it says it is")]
@@ -47,6 +49,7 @@ impl Unwelcome {
             Unwelcome::OtherNamespace(_) => "other-namespace",
             Unwelcome::NoActivator => "no-activator",
             Unwelcome::Gone => "gone",
+            Unwelcome::NoSuchPod => "no-such-pod",
             Unwelcome::NoAddress => "no-address",
             Unwelcome::OtherAddress => "other-address",
         }

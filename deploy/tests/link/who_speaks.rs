@@ -1,13 +1,19 @@
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use config::PodState::{Gone, Ready, Starting};
 use config::link::{Down, Reporter, Token, Up};
 use config::{Pod, PodId, Report, WorkloadId, bounds};
 use deploy::fronts::Fronts;
 use deploy::kubernetes::identity::Verifier;
+use deploy::kubernetes::route::{Router, RouterParts};
+use deploy::kubernetes::told::Teller;
+use deploy::kubernetes::writes::Writes;
 use deploy::link::tls::accepting;
 use deploy::link::{self, Heard, Hub, Identity, LinkServer, OwnPods};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::core::ApiResource;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use queue_proxy::Clock;
 use queue_proxy::link::{LinkSettings, Tls};
@@ -16,7 +22,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::signer::{Apiserver, Signer, claims};
 use crate::world::{Autoscaler, SECOND, Speaker, activator, address, hello, hello_of, of_pod, pod, state_of, workload};
@@ -154,6 +160,66 @@ async fn a_pod_may_come_before_the_platform_has_named_it_but_not_after_it_is_gon
     }
     sleep(SECOND).await;
     assert_eq!(autoscaler.hub.links(), 0);
+}
+
+/// Whoever routes for this autoscaler, on a cluster where there is nothing to route.
+fn router(autoscaler: &Autoscaler, signer: &Signer) -> Arc<Router> {
+    Router::new(RouterParts {
+        writes: Writes::new(Apiserver::with(&[signer]).client(), bounds::KUBE_API_QPS, bounds::KUBE_API_BURST),
+        slices: ApiResource::erase::<EndpointSlice>(&()),
+        hub: Arc::clone(&autoscaler.hub),
+        teller: Teller::default(),
+        wakes: mpsc::channel(1).0,
+        clock: autoscaler.clock,
+        settle: SECOND,
+    })
+}
+
+/// Time passes, in which they let themselves be heard.
+async fn live(clock: Clock, speakers: &mut [&mut Speaker], time: Duration) {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        for speaker in speakers.iter_mut() {
+            speaker.say(&Up::Heartbeat { at: clock.now() }).await;
+        }
+        sleep(SECOND).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_restart_a_pod_that_is_not_named_in_time_is_shut_out_and_one_that_is_stays() {
+    let (mut autoscaler, signer, second) = cluster();
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let _counting = metrics::set_default_local_recorder(&recorder);
+    let say = async |autoscaler: &mut Autoscaler, name: &str, uid: &str| {
+        let token = Some(signer.sign(&claims(second, "default", "default", [name, uid])));
+        say_hello(autoscaler, of_pod(&format!("{name}.{uid}")), Some(hello()), token, here()).await
+    };
+    let mut dead = say(&mut autoscaler, "dead", "1a").await;
+    let mut new = say(&mut autoscaler, "new", "2b").await;
+    assert!(is_welcome(&mut dead).await && is_welcome(&mut new).await, "nobody knows better yet");
+    live(autoscaler.clock, &mut [&mut dead, &mut new], 2 * bounds::LINK_STRANGER).await;
+    assert_eq!(autoscaler.hub.links(), 2, "the list of pods is still to come");
+    router(&autoscaler, &signer).platform_is_complete();
+    live(autoscaler.clock, &mut [&mut dead, &mut new], bounds::LINK_STRANGER - SECOND).await;
+    assert_eq!(autoscaler.hub.links(), 2);
+    named(&autoscaler, "new.2b", Starting);
+    live(autoscaler.clock, &mut [&mut new], 2 * SECOND).await;
+    assert_eq!(autoscaler.hub.links(), 1);
+    assert!(recorder.handle().render().contains("rouse_links_refused_total{reason=\"no-such-pod\"} 1"));
+    let mut again = say(&mut autoscaler, "dead", "1a").await;
+    assert!(!is_welcome(&mut again).await, "it does not get as much time again");
+
+    // From now on a pod is named a moment after it spoke; one of which the watch is late to tell is heard after that.
+    let mut early = say(&mut autoscaler, "early", "3c").await;
+    assert!(is_welcome(&mut early).await);
+    sleep(SECOND).await;
+    named(&autoscaler, "early.3c", Starting);
+    named(&autoscaler, "dead.1a", Starting);
+    live(autoscaler.clock, &mut [&mut new, &mut early], 2 * bounds::LINK_STRANGER).await;
+    assert_eq!(autoscaler.hub.links(), 2);
+    let mut late = say(&mut autoscaler, "dead", "1a").await;
+    assert!(is_welcome(&mut late).await);
 }
 
 #[tokio::test(start_paused = true)]

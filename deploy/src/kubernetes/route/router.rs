@@ -152,8 +152,10 @@ impl Router {
         self.changed.notify_one();
     }
 
-    /// All workloads and pods that there are have been told. Before that nothing is done.
+    /// All workloads and pods that there are have been told. Before that nothing is done, and pods with a token may speak
+    /// that were not.
     pub fn platform_is_complete(&self) {
+        self.hub.pods_are_listed();
         let mut state = self.state.lock();
         state.synced.platform = true;
         state.sync(&self.hub, self.clock.now());
