@@ -94,6 +94,33 @@ async fn pods_come_and_go_as_the_file_is_edited() {
 }
 
 #[tokio::test]
+async fn scaled_objects_and_jobs_of_the_file_are_told_to_be_ignored() {
+    let town = Town::open("  []\n");
+    let trigger = "triggers: [{ type: cron, metadata: { timezone: UTC, start: 0 8 * * *, end: 0 9 * * *, \
+                   desiredReplicas: '2' } }]";
+    let object = format!(
+        "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {{ name: on-time }}\nspec: {{ scaleTargetRef: {{ \
+         name: hello }}, {trigger} }}\n"
+    );
+    let job = format!(
+        "apiVersion: keda.sh/v1alpha1\nkind: ScaledJob\nmetadata: {{ name: nightly, namespace: shop }}\nspec: {{ \
+         jobTargetRef: {{ template: {{ spec: {{ containers: [{{ command: [run] }}], restartPolicy: Never }} }} }}, \
+         {trigger} }}\n"
+    );
+    let file = town.folder.join("triggers.yaml");
+    std::fs::write(&file, format!("{HELLO}  []\n---\n{object}---\n{job}")).expect("the folder is ours");
+    let (_platform, warnings) = ListedPlatform::open(file.clone(), None, Clock::wall()).expect("the file is right");
+    let said: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+    let expected = ["ScaledObject default/on-time", "ScaledJob shop/nightly"].map(|object| {
+        format!(
+            "{}: {object}: is ignored: triggers are read by rouse run and on a cluster, not with --platform static:FILE",
+            file.display()
+        )
+    });
+    assert_eq!(said, expected);
+}
+
+#[tokio::test]
 async fn a_broken_edit_is_refused_as_a_whole_and_what_was_listed_stays() {
     let town = Town::open("- { name: a, address: '127.0.0.1:1' }\n");
     let mut events = town.platform.events();

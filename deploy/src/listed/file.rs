@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use config::bounds;
 use config::manifest::Manifests;
-use config::problem::{Problem, Problems};
+use config::problem::{Findings, Problem, Problems};
 use tokio::time::sleep;
 
 use crate::triggers;
@@ -29,8 +29,17 @@ pub(super) fn read(path: &Path) -> Result<String, Problems> {
     Ok(text)
 }
 
+/// What the text declares, with a warning for each object whose triggers nobody reads here.
 pub(super) fn parse(path: &Path, text: String) -> Result<Manifests, Problems> {
-    triggers::read(&[(path.display().to_string(), text)])
+    let mut manifests = triggers::read(&[(path.display().to_string(), text)])?;
+    let objects = manifests.scaled_objects.iter().map(|declared| &declared.place);
+    let jobs = manifests.scaled_jobs.iter().map(|declared| &declared.place);
+    for (file, object) in objects.chain(jobs) {
+        let mut here = Findings::about(file, object);
+        here.warn("", "is ignored: triggers are read by rouse run and on a cluster, not with --platform static:FILE");
+        manifests.warnings.extend(here.warnings);
+    }
+    Ok(manifests)
 }
 
 /// Tells texts apart.
