@@ -133,9 +133,10 @@ async fn right_empty_wrong_slow_stopped_and_back() {
     assert_eq!(read(&*orders).await, value(7.0, true));
     assert_eq!(google.asked().len(), 4, "a token for each pool, and none for a further read");
 
-    // Empty, and not there.
+    // Empty; and not there, which says nothing of how much there is to do.
     assert_eq!(read(&*counting(&storage, &account, &[("bucketName", "empty")])).await, value(0.0, false));
-    assert_eq!(read(&*counting(&storage, &account, &[("bucketName", "gone")])).await, value(0.0, false));
+    let gone = trouble(&*counting(&storage, &account, &[("bucketName", "gone")])).await;
+    assert_eq!(gone, "Google Cloud Storage answered 404: there is no bucket \"gone\"");
 
     // An account that is no longer one.
     allowed.store(false, Ordering::Relaxed);

@@ -79,8 +79,12 @@ impl GcpStorage {
             let page = self.asker.ask(self.question(next.as_deref(), &token)?, deadline).await?;
             match page.status {
                 200 => {}
-                // A bucket that is not there holds nothing: KEDA's.
-                404 => return Ok(count),
+                404 => {
+                    return Err(format!(
+                        "Google Cloud Storage answered 404: there is no bucket {:?}",
+                        self.trigger.bucket
+                    ));
+                }
                 401 => {
                     self.tokens.forget(&token);
                     return Err(refused(page.status));
