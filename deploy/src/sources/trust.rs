@@ -1,14 +1,16 @@
 //! TLS as a trigger's parameters describe it.
 
+mod lenient;
+
 use std::sync::Arc;
 
 use autoscaler::triggers::metadata::{ClientCertificate, Tls};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
+use self::lenient::Lenient;
 use super::{Key, OpenError};
 
 /// Stands for `tls` in keys.
@@ -29,11 +31,9 @@ pub(super) fn key(tls: &Tls) -> Key {
 /// A certificate or key cannot be used, or the system has no authorities.
 pub(super) fn client_config(tls: &Tls) -> Result<ClientConfig, OpenError> {
     let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| OpenError::parameter("tls", error.to_string()))?;
+    let builder = builder(&provider)?;
     let builder = if tls.insecure {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone::new(&provider)))
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Lenient::anyone(&provider)))
     } else {
         builder.with_root_certificates(roots(tls)?)
     };
@@ -46,6 +46,23 @@ pub(super) fn client_config(tls: &Tls) -> Result<ClientConfig, OpenError> {
     }
 }
 
+/// For a client that trusts whom the system's authorities know, whatever its name.
+///
+/// # Errors
+/// The system has no authorities.
+pub(super) fn any_name() -> Result<ClientConfig, OpenError> {
+    let provider = Arc::new(ring::default_provider());
+    let verifier = Lenient::any_name(roots(&Tls::default())?, &provider);
+    let verifier = verifier.map_err(|error| OpenError::parameter("tls", error.to_string()))?;
+    let builder = builder(&provider)?.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    Ok(builder.with_no_client_auth())
+}
+
+fn builder(provider: &Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, OpenError> {
+    let builder = ClientConfig::builder_with_provider(Arc::clone(provider)).with_safe_default_protocol_versions();
+    builder.map_err(|error| OpenError::parameter("tls", error.to_string()))
+}
+
 /// For a client that speaks no TLS, and trusts nobody if it does.
 pub(super) fn nobody() -> ClientConfig {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
@@ -55,7 +72,7 @@ pub(super) fn nobody() -> ClientConfig {
 }
 
 /// Whom `tls` trusts, but for `unsafeSsl`.
-pub(super) fn roots(tls: &Tls) -> Result<RootCertStore, OpenError> {
+fn roots(tls: &Tls) -> Result<RootCertStore, OpenError> {
     let mut roots = RootCertStore::empty();
     let Some(ca) = &tls.ca else {
         let found = rustls_native_certs::load_native_certs();
@@ -87,51 +104,6 @@ fn certificates(name: &'static str, pem: &str) -> Result<Vec<CertificateDer<'sta
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
     let all = all.ok().filter(|all| !all.is_empty());
     all.ok_or_else(|| OpenError::parameter(name, "is no certificate in PEM form"))
-}
-
-/// Trusts whoever answers, as `unsafeSsl` says; that the other side has the key of the certificate it shows is checked.
-#[derive(Debug)]
-struct Anyone(WebPkiSupportedAlgorithms);
-
-impl Anyone {
-    fn new(provider: &CryptoProvider) -> Anyone {
-        Anyone(provider.signature_verification_algorithms)
-    }
-}
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.0)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 //! A few connections a (server, user, database), each with one query at a time, kept while they are idle. A query that
 //! takes too long is cancelled at the server. Where a trigger names a channel (`notifyChannel`), `NOTIFY` on it is told.
 
-mod any_name;
 mod connection;
 mod query;
 mod ssl;

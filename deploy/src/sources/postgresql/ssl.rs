@@ -5,7 +5,7 @@ use rustls::ClientConfig;
 use tokio_postgres::config::SslMode as OnTheWire;
 
 use super::super::trust;
-use super::{OpenError, any_name};
+use super::OpenError;
 
 /// `sslmode`, as libpq has it, but that `allow` prefers TLS rather than to do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub(super) fn client_config(mode: SslMode) -> Result<ClientConfig, OpenError> {
             trust::client_config(&Tls { insecure: true, ..Tls::default() })
         }
         SslMode::VerifyFull => trust::client_config(&Tls::default()),
-        SslMode::VerifyCa => any_name::client_config(),
+        SslMode::VerifyCa => trust::any_name(),
     }
 }
 
