@@ -3,18 +3,10 @@
 use std::time::Duration;
 
 use autoscaler::triggers::Reading;
-use deploy::sources::Source;
-use http::Method;
 
 use crate::delay::Delay;
-use crate::opened::{opened, pool, read, trigger, trouble, until, value};
-use crate::rabbitmq::Rabbit;
-
-fn source(port: u16, host: &str, queue: &str, more: &[(&str, &str)]) -> Box<dyn Source> {
-    let host = host.replace("HOST", &format!("127.0.0.1:{port}"));
-    let common = [("host", &*host), ("queueName", queue), ("mode", "QueueLength"), ("value", "5")];
-    opened(&trigger("rabbitmq", &[&common[..], more].concat(), &[]), &pool())
-}
+use crate::opened::{read, trouble, until, value};
+use crate::rabbitmq::{Rabbit, source};
 
 const GUEST: &str = "amqp://guest:guest@HOST";
 
@@ -22,15 +14,9 @@ const GUEST: &str = "amqp://guest:guest@HOST";
 async fn right_empty_wrong_slow_stopped_and_back() {
     let Some(rabbit) = Rabbit::new() else { return };
     let running = rabbit.start().await;
-    let durable = r#"{"durable":true}"#;
-    let permissions = r#"{"configure":".*","write":".*","read":".*"}"#;
-    rabbit.does(Method::PUT, "/api/vhosts/shop%2Feu", "").await;
-    rabbit.does(Method::PUT, "/api/permissions/shop%2Feu/guest", permissions).await;
-    for queue in ["/api/queues/%2F/empty", "/api/queues/%2F/orders", "/api/queues/shop%2Feu/orders"] {
-        rabbit.does(Method::PUT, queue, durable).await;
+    for (vhost, queue, messages) in [("/", "empty", 0), ("/", "orders", 7), ("shop/eu", "orders", 2)] {
+        rabbit.has(vhost, queue, messages).await;
     }
-    rabbit.publish("%2F", "orders", 7).await;
-    rabbit.publish("shop%2Feu", "orders", 2).await;
     let ask = |host: &str, queue, more: &[(&str, &str)]| source(rabbit.amqp, host, queue, more);
 
     // Right, wherever the virtual host is written; and empty.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use autoscaler::triggers::Reading;
 use bytes::Bytes;
+use deploy::sources::Source;
 use http::{Method, Request, header};
 use http_body_util::Full;
 use hyper_util::rt::TokioIo;
@@ -65,7 +66,7 @@ impl Rabbit {
     }
 
     /// Asks the management API for something to be done.
-    pub(crate) async fn does(&self, method: Method, path: &str, body: &str) {
+    async fn does(&self, method: Method, path: &str, body: &str) {
         let stream = TcpStream::connect(("127.0.0.1", self.http)).await.unwrap();
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         let connection = tokio::spawn(connection);
@@ -81,22 +82,29 @@ impl Rabbit {
         connection.abort();
     }
 
-    pub(crate) async fn publish(&self, vhost: &str, queue: &str, messages: u32) {
+    /// Has a queue with so many messages, in a virtual host that guests may use.
+    pub(crate) async fn has(&self, vhost: &str, queue: &str, messages: u32) {
+        let escaped = |name: &str| name.replace('/', "%2F");
+        let (host, permissions) = (escaped(vhost), r#"{"configure":".*","write":".*","read":".*"}"#);
+        self.does(Method::PUT, &format!("/api/vhosts/{host}"), "").await;
+        self.does(Method::PUT, &format!("/api/permissions/{host}/guest"), permissions).await;
+        self.does(Method::PUT, &format!("/api/queues/{host}/{}", escaped(queue)), r#"{"durable":true}"#).await;
         let body = format!(
             r#"{{"properties":{{"delivery_mode":2}},"routing_key":"{queue}","payload":"x","payload_encoding":"string"}}"#
         );
         for _ in 0..messages {
-            self.does(Method::POST, &format!("/api/exchanges/{vhost}/amq.default/publish"), &body).await;
+            self.does(Method::POST, &format!("/api/exchanges/{host}/amq.default/publish"), &body).await;
         }
     }
+}
 
-    fn source(&self, port: u16, host: &str, metadata: &[(&str, &str)]) -> Box<dyn deploy::sources::Source> {
-        let host = host.replace("HOST", &format!("127.0.0.1:{port}"));
-        let common = [("host", &*host), ("protocol", "http"), ("mode", "QueueLength"), ("value", "5")];
-        let all: Vec<_> =
-            common.into_iter().filter(|(name, _)| metadata.iter().all(|(given, _)| given != name)).collect();
-        opened(&trigger("rabbitmq", &[&all[..], metadata].concat(), &[]), &pool())
-    }
+/// What asks there how long a queue is, or what `metadata` says instead; `HOST` in its `host` is that place.
+pub(crate) fn source(port: u16, host: &str, queue: &str, metadata: &[(&str, &str)]) -> Box<dyn Source> {
+    let host = host.replace("HOST", &format!("127.0.0.1:{port}"));
+    let common = [("host", &*host), ("queueName", queue), ("mode", "QueueLength"), ("value", "5")];
+    let common = common.into_iter().filter(|(name, _)| metadata.iter().all(|(given, _)| given != name));
+    let all: Vec<_> = common.chain(metadata.iter().copied()).collect();
+    opened(&trigger("rabbitmq", &all, &[]), &pool())
 }
 
 const GUEST: &str = "http://guest:guest@HOST/";
@@ -105,38 +113,34 @@ const GUEST: &str = "http://guest:guest@HOST/";
 async fn right_empty_wrong_slow_stopped_and_back() {
     let Some(rabbit) = Rabbit::new() else { return };
     let running = rabbit.start().await;
-    let durable = r#"{"durable":true}"#;
-    rabbit.does(Method::PUT, "/api/vhosts/shop%2Feu", "").await;
-    for queue in ["/api/queues/%2F/empty", "/api/queues/%2F/orders.a", "/api/queues/shop%2Feu/orders.b%2Fc"] {
-        rabbit.does(Method::PUT, queue, durable).await;
+    for (vhost, queue, messages) in [("/", "empty", 0), ("/", "orders.a", 7), ("shop/eu", "orders.b/c", 2)] {
+        rabbit.has(vhost, queue, messages).await;
     }
-    rabbit.publish("%2F", "orders.a", 7).await;
-    rabbit.publish("shop%2Feu", "orders.b/c", 2).await;
-    let source = |host: &str, metadata: &[(&str, &str)]| rabbit.source(rabbit.http, host, metadata);
+    let ask = |host: &str, queue, more: &[(&str, &str)]| source(rabbit.http, host, queue, more);
 
     // Right, with what has to be escaped; in each of the modes.
-    let orders = source(GUEST, &[("queueName", "orders.a")]);
+    let orders = ask(GUEST, "orders.a", &[]);
     until(&*orders, &value(7.0, true)).await;
-    until(&*source(GUEST, &[("queueName", "orders.b/c"), ("vhostName", "shop/eu")]), &value(2.0, true)).await;
-    until(&*source("http://guest:guest@HOST/shop%2Feu", &[("queueName", "orders.b/c")]), &value(2.0, true)).await;
-    let matching = [("queueName", "^(orders|empty)"), ("useRegex", "true"), ("operation", "max")];
-    until(&*source(GUEST, &matching), &value(7.0, true)).await;
-    let rate = read(&*source(GUEST, &[("queueName", "orders.a"), ("mode", "DeliverGetRate")])).await;
+    until(&*ask(GUEST, "orders.b/c", &[("vhostName", "shop/eu")]), &value(2.0, true)).await;
+    until(&*ask("http://guest:guest@HOST/shop%2Feu", "orders.b/c", &[]), &value(2.0, true)).await;
+    let matching = [("useRegex", "true"), ("operation", "max")];
+    until(&*ask(GUEST, "^(orders|empty)", &matching), &value(7.0, true)).await;
+    let rate = read(&*ask(GUEST, "orders.a", &[("mode", "DeliverGetRate")])).await;
     assert_eq!(rate, value(0.0, false));
-    let stuck = [("queueName", "orders.a"), ("mode", "ExpectedQueueConsumptionTime"), ("activationValue", "3")];
-    assert_eq!(read(&*source(GUEST, &stuck)).await, value(3.0, true));
+    let stuck = [("mode", "ExpectedQueueConsumptionTime"), ("activationValue", "3")];
+    assert_eq!(read(&*ask(GUEST, "orders.a", &stuck)).await, value(3.0, true));
 
     // Empty, and not there.
-    until(&*source(GUEST, &[("queueName", "empty")]), &value(0.0, false)).await;
-    assert_eq!(trouble(&*source(GUEST, &[("queueName", "gone")])).await, "rabbitmq answered 404");
+    until(&*ask(GUEST, "empty", &[]), &value(0.0, false)).await;
+    assert_eq!(trouble(&*ask(GUEST, "gone", &[])).await, "rabbitmq answered 404");
 
     // Wrong credentials.
-    let wrong = source("http://guest:other@HOST/", &[("queueName", "orders.a")]);
+    let wrong = ask("http://guest:other@HOST/", "orders.a", &[]);
     assert_eq!(trouble(&*wrong).await, "rabbitmq answered 401");
 
     // Slow.
     let delay = Delay::before(rabbit.http).await;
-    let slow = rabbit.source(delay.port(), GUEST, &[("queueName", "orders.a"), ("timeout", "500ms")]);
+    let slow = source(delay.port(), GUEST, "orders.a", &[("timeout", "500ms")]);
     until(&*slow, &value(7.0, true)).await;
     delay.by(Duration::from_secs(30));
     assert!(trouble(&*slow).await.ends_with("no answer in time"));
