@@ -10,6 +10,8 @@ mod gaps;
 mod idle;
 mod keda;
 mod leaving;
+#[path = "../route/links.rs"]
+mod links;
 mod named;
 mod other_kinds;
 mod ports;

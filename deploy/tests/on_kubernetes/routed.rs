@@ -1,6 +1,5 @@
 //! All that decides and routes on a cluster, with one activator that is linked in memory and opens its doors.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,18 +15,17 @@ use deploy::kubernetes::told::Told;
 use deploy::link::{self, Heard, Hub, Identity, LinkServer};
 use deploy::narrate::Narrator;
 use parking_lot::Mutex;
-use queue_proxy::link::LinkSettings;
-use queue_proxy::net::{MemoryNetwork, Network};
+use queue_proxy::net::MemoryNetwork;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::apiserver::Apiserver;
 use crate::cluster::{hello, parts};
+use crate::links;
 
 pub(crate) const SERVICES: &str = "/api/v1/namespaces/shop/services";
 const SLICES: &str = "/apis/discovery.k8s.io/v1beta1/namespaces/shop/endpointslices";
-const AUTOSCALER: ([u8; 4], u16) = ([127, 0, 0, 1], 8091);
 
 /// For how long no pod may have seen a direct request.
 pub(crate) const SETTLE: Duration = Duration::from_secs(5);
@@ -192,34 +190,16 @@ fn activator(
 ) -> mpsc::Receiver<String> {
     let (network, clock) = (MemoryNetwork::default(), parts.clock);
     let server = LinkServer::new(Arc::clone(hub), clock, frames, None, Identity::None);
-    tasks.spawn(Arc::clone(&server).tend());
-    let mut streams = network.listen(AUTOSCALER.into());
-    tasks.spawn(async move {
-        let mut links = JoinSet::new();
-        while let Some(stream) = streams.recv().await {
-            let server = Arc::clone(&server);
-            links.spawn(async move { server.serve(stream, AUTOSCALER.0.into()).await });
-        }
-    });
-    let (link, mut down, keep) = queue_proxy::link::open(LinkSettings {
-        server: SocketAddr::from(AUTOSCALER).to_string(),
-        tls: None,
-        reporter: Reporter::Activator("a".into()),
-        workload: None,
-        address: ([10, 0, 0, 1], 8012).into(),
-        clock,
-        network: Network::Memory(network),
-    });
-    tasks.spawn(keep);
+    links::serve(tasks, &network, server);
+    let reporter = Reporter::Activator("a".into());
+    let (link, mut down) = links::open(tasks, (&network, clock), reporter, None, [10, 0, 0, 1].into());
     let (sender, said) = mpsc::channel(1_024);
     tasks.spawn(async move {
         while let Some(frame) = down.recv().await {
             for word in words(&frame) {
                 sender.send(word).await.ok();
             }
-            if let Down::Door { workload, port: Some(port) } = frame {
-                link.say([Up::Door { workload, port, error: None }]);
-            }
+            links::open_door(&link, frame);
         }
     });
     said

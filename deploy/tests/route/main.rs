@@ -8,6 +8,7 @@ mod adoption;
 mod cluster;
 mod evidence;
 mod giving_back;
+mod links;
 mod restart;
 mod town;
 mod turning;

@@ -1,10 +1,9 @@
 //! A router on a cluster in memory, with activators and pods that are linked in memory.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::link::{Down, Reporter, Up};
+use config::link::Reporter;
 use config::{Pod, PodId, PodState, Policy, Report, Serving, Workload, WorkloadId, bounds};
 use deploy::fronts::Fronts;
 use deploy::kubernetes::route::{Router, RouterParts};
@@ -12,20 +11,19 @@ use deploy::kubernetes::told::{About, Teller, Told};
 use deploy::kubernetes::writes::Writes;
 use deploy::link::{self, Hub, Identity, LinkServer};
 use queue_proxy::Clock;
-use queue_proxy::link::{Link, LinkSettings};
-use queue_proxy::net::{MemoryNetwork, Network};
+use queue_proxy::link::Link;
+use queue_proxy::net::MemoryNetwork;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::cluster::Cluster;
+use crate::links;
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// For how long no pod may have seen a direct request.
 pub(crate) const SETTLE: Duration = Duration::from_secs(5);
-
-const AUTOSCALER: ([u8; 4], u16) = ([127, 0, 0, 1], 8091);
 
 /// Dropping it ends everything.
 pub(crate) struct Town {
@@ -130,14 +128,14 @@ impl Town {
 
     /// An activator that opens the doors that it is told to, if it does.
     pub(crate) fn activator(&self, name: &str, ip: [u8; 4], opens: bool) -> Linked {
-        let (link, mut down, mut tasks) = self.link(Reporter::Activator(name.into()), None, ip.into());
+        let mut tasks = JoinSet::new();
+        let reporter = Reporter::Activator(name.into());
+        let (link, mut down) = links::open(&mut tasks, (&self.network, self.clock), reporter, None, ip.into());
         let answers = link.clone();
         tasks.spawn(async move {
-            while let Some(frame) = down.recv().await {
-                if let Down::Door { workload, port: Some(port) } = frame
-                    && opens
-                {
-                    answers.say([Up::Door { workload, port, error: None }]);
+            while let Some(told) = down.recv().await {
+                if opens {
+                    links::open_door(&answers, told);
                 }
             }
         });
@@ -157,7 +155,9 @@ impl Town {
         };
         self.hub().pod(self.clock.now(), pod.clone());
         self.pods.push(pod);
-        let (link, mut down, mut tasks) = self.link(Reporter::Pod(pod_id), Some(workload), ip.into());
+        let mut tasks = JoinSet::new();
+        let (reporter, here) = (Reporter::Pod(pod_id), (&self.network, self.clock));
+        let (link, mut down) = links::open(&mut tasks, here, reporter, Some(workload), ip.into());
         tasks.spawn(async move { while down.recv().await.is_some() {} });
         link.state(PodState::Ready);
         Linked { link, _tasks: tasks }
@@ -177,27 +177,6 @@ impl Town {
             self.pods.retain(|pod| pod.id.as_str() != name);
         }
     }
-
-    fn link(
-        &self,
-        reporter: Reporter,
-        workload: Option<WorkloadId>,
-        ip: IpAddr,
-    ) -> (Link, mpsc::Receiver<Down>, JoinSet<()>) {
-        let (server, network) = (std::net::SocketAddr::from(AUTOSCALER), Network::Memory(self.network.clone()));
-        let (link, down, keep) = queue_proxy::link::open(LinkSettings {
-            server: server.to_string(),
-            tls: None,
-            reporter,
-            workload,
-            address: (ip, 8012).into(),
-            clock: self.clock,
-            network,
-        });
-        let mut tasks = JoinSet::new();
-        tasks.spawn(keep);
-        (link, down, tasks)
-    }
 }
 
 impl Linked {
@@ -214,16 +193,8 @@ impl Autoscaler {
         let (sender, mut heard) = link::channel();
         let server = LinkServer::new(Arc::clone(&hub), clock, sender, None, Identity::None);
         let mut tasks = JoinSet::new();
-        tasks.spawn(Arc::clone(&server).tend());
         tasks.spawn(async move { while heard.recv().await.is_some() {} });
-        let mut streams = network.listen(AUTOSCALER.into());
-        tasks.spawn(async move {
-            let mut links = JoinSet::new();
-            while let Some(stream) = streams.recv().await {
-                let server = Arc::clone(&server);
-                links.spawn(async move { server.serve(stream, AUTOSCALER.0.into()).await });
-            }
-        });
+        links::serve(&mut tasks, network, server);
         let (teller, told) = Teller::channel();
         let (waker, wakes) = mpsc::channel(64);
         let router = Router::new(RouterParts {
