@@ -294,3 +294,19 @@ async fn a_foreign_autoscaler_of_what_it_names_is_told_of() {
     town.wait(10.0).await;
     assert!(reasons(&town).contains(&"ForeignAutoscaler".to_owned()), "{:?}", town.events());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_trigger_that_asks_all_endpoints_of_a_service_finds_them_in_its_slices() {
+    const SLICES: &str = "/apis/discovery.k8s.io/v1beta1/namespaces/shop/endpointslices";
+    let apiserver = Apiserver::default();
+    let metadata = json!({
+        "url": "http://queue.shop.svc:1/stats", "valueLocation": "n", "targetValue": "1",
+        "aggregateFromKubeServiceEndpoints": "true",
+    });
+    apiserver.put(&format!("{OBJECTS}/hello"), object(&json!({ "type": "metrics-api", "metadata": metadata })));
+    let town = town(apiserver.clone(), &[]).await;
+    town.wait(10.0).await;
+    let requests = apiserver.requests();
+    let asked = requests.iter().find(|asked| asked.path == SLICES).expect("its slices are read");
+    assert!(asked.query.contains("service-name%3Dqueue"), "{}", asked.query);
+}

@@ -2,6 +2,7 @@
 
 mod apiserver;
 mod bad_input;
+mod behind;
 mod cluster;
 mod driven;
 mod failures;

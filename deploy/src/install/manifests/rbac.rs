@@ -41,7 +41,8 @@ const AUTOSCALER_EVERYWHERE: &[Grant] = &[
     Grant { group: "", resources: &["pods"], names: &[], verbs: &["list", "watch"] },
     // Patches a key into the selector of Services that it routes.
     Grant { group: "", resources: &["services"], names: &[], verbs: &["list", "watch", "patch"] },
-    // Its own, and a look whether Kubernetes has filled its own before a Service is given back.
+    // Its own; a look whether Kubernetes has filled its own before a Service is given back; and who stands behind a Service
+    // whose endpoints a trigger asks.
     Grant {
         group: "discovery.k8s.io",
         resources: &["endpointslices"],

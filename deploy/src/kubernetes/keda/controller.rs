@@ -21,6 +21,7 @@ use super::surroundings::Surroundings;
 use super::telling::Wrote;
 use super::{cluster_trigger_authentications, scaled_objects, trigger_authentications};
 use crate::kubernetes::agenda::Agenda;
+use crate::kubernetes::route::endpoints;
 use crate::kubernetes::watch::{Which, watch};
 use crate::kubernetes::watched::{Place, Watched};
 use crate::sources::{Pool, PoolSettings};
@@ -63,8 +64,9 @@ pub(super) struct Controller<'a> {
 
 impl Controller<'_> {
     pub(super) fn new<'a>(parts: &'a KedaParts, keepers: &'a mut Keepers) -> Controller<'a> {
+        let endpoints = endpoints(parts.writes.client().clone(), parts.discovered.endpoint_slices.clone());
         Controller {
-            pool: Pool::new(PoolSettings::default()),
+            pool: Pool::new(PoolSettings { endpoints, ..PoolSettings::default() }),
             surroundings: Surroundings::new(parts.writes.client().clone(), &parts.secrets),
             parts,
             keepers,

@@ -12,7 +12,9 @@
 //! | [`step`] | what is to be done next |
 //! | [`work`] | doing it |
 //! | [`evidence`] | whether a route is true everywhere |
+//! | [`behind`] | who stands behind a Service, for others who ask |
 
+mod behind;
 mod choose;
 mod claim;
 mod desired;
@@ -34,6 +36,7 @@ mod there;
 mod watches;
 mod work;
 
+pub use behind::endpoints;
 pub use desired::NamedPorts;
 pub use router::{Router, RouterParts, ServiceSeen};
 pub use service::ServiceId;

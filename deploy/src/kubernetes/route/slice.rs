@@ -18,7 +18,7 @@ pub(super) const SERVICE_LABEL: &str = "kubernetes.io/service-name";
 pub(super) const MANAGED_BY_LABEL: &str = "endpointslice.kubernetes.io/managed-by";
 
 /// Annotation of a slice: the port on which activators listen for its workload, whether or not it is in the slice now.
-const DOOR_ANNOTATION: &str = "rouse.dev/door";
+pub(super) const DOOR_ANNOTATION: &str = "rouse.dev/door";
 
 /// Endpoints of one slice. Kubernetes' own slices have as many.
 pub(super) const MOST_ENDPOINTS: usize = 100;
