@@ -70,6 +70,10 @@ impl Roster {
                 member
             }
         };
+        if state == PodState::Draining {
+            // It waits for that before it closes any itself, for it cannot know on which a request is coming.
+            member.upstream().close_idle();
+        }
         let place = self.ready.iter().position(|ready| Arc::ptr_eq(ready, &member));
         match (state, place) {
             (PodState::Ready, None) => self.ready.push(member),

@@ -314,6 +314,19 @@ pub const REPORT_AHEAD: Duration = Duration::from_secs(2);
 /// How long a draining pod that only activators use serves on: by then each has heard that it goes.
 pub const DRAIN_ACTIVATORS: Duration = Duration::from_secs(1);
 
+/// How long a draining pod waits for activators to close their connections, so that it cuts none on which a request is
+/// coming: they do as soon as they hear that it goes, and one that does not hear closes what it did not use within one and
+/// a half [`IDLE_UPSTREAM_TIME`].
+pub const DRAIN_KEPT: Duration = Duration::from_secs(8);
+
+/// How long an app's preStop hook waits for the pod's own end, where that does not come with it: after it, only the app is
+/// restarted. Both are told at the same time, by a kubelet that may have to wait for a busy machine.
+pub const DRAIN_HOOK: Duration = Duration::from_secs(5);
+
+/// How long a connection that is open when its listener closes may take to begin its first request: who connects writes at
+/// once.
+pub const LAST_REQUEST: Duration = Duration::from_secs(1);
+
 /// How long an activator that ends waits for its port to be quiet, unless it was told to wait longer: load balancers have
 /// learned of it by then, and those that only look whether the port is open never will.
 pub const LEAVE_QUIET: Duration = Duration::from_secs(60);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use config::bounds;
 use tokio::sync::{Notify, SetOnce};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{Connections, Front};
 
@@ -119,10 +119,14 @@ impl Drain {
                 continue;
             };
             self.front.gate().empty().await;
-            match self.quiet_until(started.at) {
-                until if until > Instant::now() => sleep_until(until).await,
-                _ if self.front.gate().inside() == (0, 0) => return,
-                _ => {}
+            let (quiet, kept) = (self.quiet_until(started.at), started.at + self.quiet.min(bounds::DRAIN_KEPT));
+            let now = Instant::now();
+            if quiet > now {
+                sleep_until(quiet).await;
+            } else if self.connections.direct().activators > 0 && kept > now {
+                drop(timeout_at(kept, self.connections.activators_gone()).await);
+            } else if self.front.gate().inside() == (0, 0) {
+                return;
             }
         }
     }
@@ -131,10 +135,21 @@ impl Drain {
     /// Cancel-safe.
     pub async fn app_may_end(&self) {
         let _waits = Hook::new(&self.hooks);
-        self.done().await;
-        let ends = self.started.lock().is_some_and(|started| started.cause == Cause::Signal);
-        if ends {
-            self.finished.wait().await;
+        loop {
+            self.done().await;
+            let changed = self.changed.notified();
+            let started = *self.started.lock();
+            match started {
+                Some(Started { cause: Cause::Signal, .. }) => {
+                    self.finished.wait().await;
+                    return;
+                }
+                // The pod's own end may be told a little later.
+                Some(Started { at, .. }) if at + bounds::DRAIN_HOOK > Instant::now() => {
+                    drop(timeout_at(at + bounds::DRAIN_HOOK, changed).await);
+                }
+                _ => return,
+            }
         }
     }
 

@@ -36,6 +36,8 @@ pub struct Direct {
     pub last: Option<Instant>,
     /// Whether activators have used this listener.
     pub activator_seen: bool,
+    /// How many connections are open on which only activators have sent requests.
+    pub activators: u32,
 }
 
 /// When the response that is being written to an HTTP/1 connection has to be over.
@@ -68,11 +70,15 @@ impl Peer {
 
     #[cold]
     fn become_direct(&self) {
-        let was = self.kind.swap(CLIENT, Ordering::Relaxed);
-        if was == CLIENT {
-            return;
-        }
-        self.door.direct_came();
+        let mut was = CLIENT;
+        self.door.change_direct(|direct| {
+            was = self.kind.swap(CLIENT, Ordering::Relaxed);
+            if was != CLIENT {
+                direct.open += 1;
+                direct.last = Some(Instant::now());
+                direct.activators -= u32::from(was == ACTIVATOR);
+            }
+        });
         if was == ACTIVATOR {
             // It may have stayed when clients were turned away.
             self.door.tell_leaving();
@@ -83,10 +89,19 @@ impl Peer {
     #[inline]
     pub fn note_activator(&self) {
         if self.kind.load(Ordering::Relaxed) == UNKNOWN {
-            // A client's it stays, should another stream of the connection say so just now.
-            self.kind.fetch_max(ACTIVATOR, Ordering::Relaxed);
-            self.door.activator_came();
+            self.become_activators();
         }
+    }
+
+    #[cold]
+    fn become_activators(&self) {
+        self.door.change_direct(|direct| {
+            // A client's it stays, should another stream of the connection say so just now.
+            if self.kind.fetch_max(ACTIVATOR, Ordering::Relaxed) == UNKNOWN {
+                direct.activator_seen = true;
+                direct.activators += 1;
+            }
+        });
     }
 
     /// Whether the other end is to be turned away from here with its next response.
@@ -108,7 +123,12 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        self.door.closed(*self.kind.get_mut() == CLIENT);
+        match *self.kind.get_mut() {
+            ACTIVATOR => self.door.change_direct(|direct| direct.activators -= 1),
+            CLIENT => self.door.change_direct(|direct| direct.open -= 1),
+            _ => {}
+        }
+        self.door.closed();
     }
 }
 

@@ -1,10 +1,11 @@
 //! Serving: connections in, requests to a [`Handler`].
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use config::bounds;
@@ -12,9 +13,10 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
+use tokio::task::yield_now;
+use tokio::time::{sleep, timeout};
 
 use crate::handler::{Connection, Handler, answer};
 use crate::net::Stream;
@@ -39,12 +41,30 @@ struct Door {
     /// Who has to go, or whether all must stop, changed.
     changed: Notify,
     open: AtomicUsize,
-    /// The last connection closed.
+    /// Listeners.
+    listening: AtomicUsize,
+    /// The last connection closed, or the last of an activator, or a listener.
     closed: Notify,
     direct: Mutex<Direct>,
     /// Requests that came from clients rather than from activators.
     direct_requests: AtomicU64,
-    activator_seen: AtomicBool,
+}
+
+/// A listener of a door, while it listens.
+struct Listening<'a>(&'a Door);
+
+impl Listening<'_> {
+    fn new(door: &Door) -> Listening<'_> {
+        door.listening.fetch_add(1, Ordering::Relaxed);
+        Listening(door)
+    }
+}
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        self.0.listening.fetch_sub(1, Ordering::Release);
+        self.0.closed.notify_waiters();
+    }
 }
 
 /// How HTTP is spoken: large, and the same everywhere.
@@ -98,35 +118,43 @@ impl Connections {
             stopping: AtomicBool::new(false),
             changed: Notify::new(),
             open: AtomicUsize::new(0),
+            listening: AtomicUsize::new(0),
             closed: Notify::new(),
             direct: Mutex::default(),
             direct_requests: AtomicU64::new(0),
-            activator_seen: AtomicBool::new(false),
         }))
     }
 
     /// Accepts connections and serves each in a task of its own, until [`Connections::stop`].
     pub async fn listen<H: Handler>(&self, listener: TcpListener, handler: H) {
+        let _listening = Listening::new(&self.0);
+        let serve = |(stream, address): (TcpStream, SocketAddr)| {
+            // Without it answers might wait for acknowledgements; a socket that is gone fails by itself.
+            drop(stream.set_nodelay(true));
+            tokio::spawn(self.serve(Stream::from(stream), address, handler.clone()));
+        };
         loop {
             let changed = self.0.changed.notified();
             if self.0.stopping.load(Ordering::Acquire) {
-                return;
+                break;
             }
             tokio::select! {
                 biased;
                 () = changed => {}
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, address)) => {
-                        // Without it answers might wait for acknowledgements; a socket that is gone fails by itself.
-                        drop(stream.set_nodelay(true));
-                        tokio::spawn(self.serve(Stream::from(stream), address, handler.clone()));
-                    }
+                    Ok(accepted) => serve(accepted),
                     Err(error) => {
                         tracing::warn!(%error, "Cannot accept a connection");
                         sleep(Self::ACCEPT_PAUSE).await;
                     }
                 },
             }
+        }
+        // Whoever is connected already, as far as the kernel is concerned, would find the connection broken. The pause lets
+        // the runtime hear of them.
+        yield_now().await;
+        while let Poll::Ready(Ok(accepted)) = poll_fn(|cx| Poll::Ready(listener.poll_accept(cx))).await {
+            serve(accepted);
         }
     }
 
@@ -142,10 +170,16 @@ impl Connections {
         let connection = Arc::new(Connection { peer: Peer::new(address, number, self.clone()), handler });
         async move {
             let door = connection.peer.door();
-            let preface = tokio::select! {
-                biased;
-                preface = sniff(&mut stream) => preface,
-                () = door.stopping() => return,
+            let preface = {
+                let mut sniffing = pin!(sniff(&mut stream));
+                tokio::select! {
+                    biased;
+                    preface = &mut sniffing => preface,
+                    () = door.stopping() => match timeout(bounds::LAST_REQUEST, sniffing).await {
+                        Ok(preface) => preface,
+                        Err(_) => return,
+                    },
+                }
             };
             match preface {
                 Ok(Preface::Http1(head)) => {
@@ -214,14 +248,27 @@ impl Connections {
         self.0.leaving.store(self.0.next.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
-    /// Stops listening and closes each connection as soon as it has no request. Returns when all are closed.
+    /// Stops listening and closes each connection as soon as it has no request. Returns when all are closed. One that has
+    /// had none yet has [`bounds::LAST_REQUEST`] for it.
     pub async fn stop(&self) {
         self.0.leaving.store(u64::MAX, Ordering::Relaxed);
         self.0.stopping.store(true, Ordering::Release);
         self.0.changed.notify_waiters();
         loop {
             let closed = self.0.closed.notified();
-            if self.open() == 0 {
+            // In this order: who still listens may accept.
+            if self.0.listening.load(Ordering::Acquire) == 0 && self.open() == 0 {
+                return;
+            }
+            closed.await;
+        }
+    }
+
+    /// Waits until no connection is open on which only activators have sent requests. Cancel-safe.
+    pub(crate) async fn activators_gone(&self) {
+        loop {
+            let closed = self.0.closed.notified();
+            if self.direct().activators == 0 {
                 return;
             }
             closed.await;
@@ -240,7 +287,7 @@ impl Connections {
 
     /// Those that come from clients rather than from activators.
     pub fn direct(&self) -> Direct {
-        Direct { activator_seen: self.0.activator_seen.load(Ordering::Relaxed), ..*self.0.direct.lock() }
+        *self.0.direct.lock()
     }
 
     /// How many requests have come from clients rather than from activators.
@@ -263,20 +310,17 @@ impl Connections {
         self.0.direct_requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn direct_came(&self) {
+    /// Changes what is known of who is at the other ends.
+    pub(crate) fn change_direct(&self, change: impl FnOnce(&mut Direct)) {
         let mut direct = self.0.direct.lock();
-        direct.open += 1;
-        direct.last = Some(Instant::now());
-    }
-
-    pub(crate) fn activator_came(&self) {
-        self.0.activator_seen.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn closed(&self, direct: bool) {
-        if direct {
-            self.0.direct.lock().open -= 1;
+        change(&mut direct);
+        if direct.activators == 0 {
+            drop(direct);
+            self.0.closed.notify_waiters();
         }
+    }
+
+    pub(crate) fn closed(&self) {
         if self.0.open.fetch_sub(1, Ordering::Release) == 1 {
             self.0.closed.notify_waiters();
         }

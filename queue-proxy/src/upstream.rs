@@ -176,6 +176,13 @@ impl Upstream {
         SendError::Broken(error)
     }
 
+    /// Closes the connections that nobody uses: the other side is about to. Those in use end with their responses, or are
+    /// kept, as the other side says.
+    pub fn close_idle(&self) {
+        drop(std::mem::take(&mut self.idle.lock().idle));
+        self.shared.lock().retain(|shared| shared.streams.load(Ordering::Relaxed) > 0);
+    }
+
     fn take_idle(self: &Arc<Upstream>) -> Option<Exchange> {
         let mut pool = self.idle.lock();
         let mut at = pool.idle.len();

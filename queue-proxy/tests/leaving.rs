@@ -4,17 +4,20 @@
 
 mod support;
 
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use config::Serving;
 use futures_util::{SinkExt, StreamExt};
 use http::{Request, Response, StatusCode};
-use queue_proxy::Drain;
 use queue_proxy::drain::Cause;
 use queue_proxy::net::Stream;
+use queue_proxy::{Connections, Drain};
 use support::{Pod, empty, get, text};
 use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -83,6 +86,66 @@ async fn an_idle_pod_waits_until_its_activators_know_that_it_goes() {
     drop(pod.send(from_activator()).await);
     drain.begin(Cause::Signal);
     assert_eq!(seconds_until_drained(&drain).await, 1, "no longer than that");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_cuts_no_connection_on_which_an_activator_may_be_writing() {
+    // One that hears late.
+    let (pod, drain) = pod();
+    let mut pooled = pod.http1().await;
+    drop(text(pooled.send_request(from_activator()).await.unwrap()).await.unwrap());
+    drain.begin(Cause::Signal);
+    let ((), late) = tokio::join!(drain.finish(), async {
+        sleep(Duration::from_millis(5_500)).await;
+        pooled.ready().await.unwrap();
+        pooled.send_request(from_activator()).await.expect("it is served")
+    });
+    assert_eq!((late.status(), &late.headers()["connection"]), (StatusCode::OK, &"close".parse().unwrap()));
+
+    // One that has heard closes what it does not use.
+    for http2 in [false, true] {
+        let (pod, drain) = self::pod();
+        let over_http2 = Request::get("http://h/").header("rouse-may-refuse", "1").body(empty()).unwrap();
+        let pooled = pod.http1().await;
+        let mut used = pod.http2().await;
+        match http2 {
+            true => drop(text(used.send_request(over_http2).await.unwrap()).await.unwrap()),
+            false => drop(pod.send(from_activator()).await),
+        }
+        drop(pooled);
+        drain.begin(Cause::Signal);
+        assert_eq!(seconds_until_drained(&drain).await, 1, "over HTTP/2: {http2}");
+    }
+
+    // And one that never hears has closed it by then.
+    let (pod, drain) = self::pod();
+    let mut pooled = pod.http1().await;
+    drop(text(pooled.send_request(from_activator()).await.unwrap()).await.unwrap());
+    drain.begin(Cause::Signal);
+    assert_eq!(seconds_until_drained(&drain).await, 8);
+}
+
+#[tokio::test]
+async fn who_is_connected_as_the_listener_closes_is_served() {
+    let pod = Pod::with_app(&Serving::default(), |_| async { Response::new(support::full("done")) });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (connections, front) = (Connections::default(), Arc::clone(&pod.front));
+    let listening = tokio::spawn({
+        let connections = connections.clone();
+        async move { connections.listen(listener, front).await }
+    });
+    yield_now().await;
+    // Nothing is awaited, so that the one thread cannot accept it before it is told to stop.
+    let mut client = std::net::TcpStream::connect(address).unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n").unwrap();
+    let mut silent = std::net::TcpStream::connect(address).unwrap();
+    connections.stop().await;
+    listening.await.unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("connection: close"), "{answer}");
+    assert_eq!(silent.read(&mut [0]).unwrap(), 0, "it is not waited for without end");
 }
 
 #[tokio::test(start_paused = true)]
@@ -222,6 +285,19 @@ async fn the_app_of_a_pod_that_ends_may_end_only_when_nobody_can_reach_it_any_mo
         () = &mut hook => panic!("it is drained, but its connections are not closed yet"),
         () = async { drain.done().await; sleep(QUIET).await } => {}
     }
+    drain.finish().await;
+    timeout(Duration::from_secs(1), hook).await.expect("it may end now");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_apps_hook_that_comes_before_the_pods_own_end_waits_for_it() {
+    let (pod, drain) = pod();
+    drop(pod.send(from_activator()).await);
+    drain.begin(Cause::Hook);
+    let mut hook = std::pin::pin!(drain.app_may_end());
+    assert!(timeout(Duration::from_secs(4), &mut hook).await.is_err(), "the kubelet may be slow");
+    drain.begin(Cause::Signal);
+    assert!(timeout(Duration::from_secs(60), &mut hook).await.is_err(), "its connections are not closed yet");
     drain.finish().await;
     timeout(Duration::from_secs(1), hook).await.expect("it may end now");
 }

@@ -3,6 +3,7 @@
 mod a_body_is_sent_again;
 mod a_broken_workload_ends_holds_early;
 mod a_client_that_leaves_frees_its_place;
+mod a_pod_that_goes_is_left_at_once;
 mod a_refusal_reaches_who_still_sends;
 mod a_refused_request_keeps_its_place;
 mod a_slow_pod_gets_little;

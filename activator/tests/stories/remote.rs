@@ -18,6 +18,8 @@ pub(crate) struct Remote {
     pub(crate) app: Arc<App>,
     /// None in front of a bare pod.
     pub(crate) front: Option<Arc<Front>>,
+    /// Those to its front.
+    pub(crate) connections: Connections,
 }
 
 impl Stage {
@@ -41,15 +43,16 @@ impl Stage {
         let app = self.listen(app_address);
         let network = Network::Memory(self.network.clone());
         let front = Front::new(network, app_address, &self.serving, self.clock);
-        tokio::spawn(serve(self.listener(address), Connections::default(), Arc::clone(&front)));
-        Remote { pod: self.remote_at(name, address, true), app, front: Some(front) }
+        let connections = Connections::default();
+        tokio::spawn(serve(self.listener(address), connections.clone(), Arc::clone(&front)));
+        Remote { pod: self.remote_at(name, address, true), app, front: Some(front), connections }
     }
 
     /// Runs a pod without a queue-proxy; nobody is told.
     pub(crate) fn bare_pod(&self, name: &str) -> Remote {
         let address = self.address();
         let app = self.listen(address);
-        Remote { pod: self.remote_at(name, address, false), app, front: None }
+        Remote { pod: self.remote_at(name, address, false), app, front: None, connections: Connections::default() }
     }
 
     /// Announces a pod to the stage's activator where the test itself plays the queue-proxy.
