@@ -165,6 +165,11 @@ impl Known {
         changed
     }
 
+    /// Whether it is left to others to scale it.
+    pub(super) fn is_paused(&self) -> bool {
+        self.told.as_ref().is_some_and(|workload| workload.policy.paused)
+    }
+
     /// Whether only events tell that its pods cannot be created.
     pub(super) fn tells_by_events(&self) -> bool {
         self.kind.kind == "StatefulSet"

@@ -107,3 +107,26 @@ async fn a_foreign_autoscaler_is_told_once() {
     cluster.wait(20.0).await;
     assert_eq!(cluster.told().await, [], "its status is no news, nor is another list");
 }
+
+#[tokio::test(start_paused = true)]
+async fn others_may_scale_what_is_paused() {
+    let apiserver = Apiserver::default();
+    let mut paused = known("hello", 0);
+    paused["metadata"]["annotations"]["rouse.dev/paused"] = "true".into();
+    apiserver.put(HELLO, paused);
+    let spec = json!({ "minReplicas": 1, "maxReplicas": 9,
+        "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": "hello" } });
+    let scaler = "/apis/autoscaling/v1/namespaces/shop/horizontalpodautoscalers/keda-hpa-hello";
+    apiserver.put(scaler, json!({ "metadata": {}, "spec": spec, "status": {} }));
+    let mut cluster = Cluster::new(apiserver).await;
+    for replicas in [1, 3, 0] {
+        cluster.apiserver.change(HELLO, scaled_by("keda", replicas));
+        cluster.wait(5.0).await;
+    }
+    assert_eq!((cluster.scales(), cluster.told().await), (vec![], vec![]));
+
+    cluster.apiserver.change(HELLO, |object| object["metadata"]["annotations"]["rouse.dev/paused"] = "false".into());
+    cluster.wait(5.0).await;
+    let told = cluster.told().await;
+    assert_eq!(told.iter().map(|(_, why, _)| *why).collect::<Vec<_>>(), ["ForeignAutoscaler"], "now there are two");
+}

@@ -113,7 +113,7 @@ impl View {
     }
 
     fn tell_of_scaler(&mut self, key: &(String, String), id: &WorkloadId) {
-        let is_ours = self.workloads.get(id).is_some_and(|known| known.is_announced);
+        let is_ours = self.workloads.get(id).is_some_and(|known| known.is_announced && !known.is_paused());
         if is_ours && self.others.told.insert((key.clone(), id.clone())) {
             let message = format!(
                 "the HorizontalPodAutoscaler {} scales it too. What that asks for is kept for a stable window, so nobody \

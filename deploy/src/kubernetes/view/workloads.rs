@@ -113,10 +113,14 @@ impl View {
         }
     }
 
-    /// Once is nothing: manifests are applied. Who goes on should know what they do.
+    /// Once is nothing: manifests are applied. Who goes on should know what they do, unless it is theirs to do.
     fn somebody_scales(&self, id: &WorkloadId, foreign: Foreign, by: Option<&str>) {
         let Foreign { from, to, times } = foreign;
         let by = by.unwrap_or("somebody else");
+        if self.workloads.get(id).is_some_and(Known::is_paused) {
+            tracing::info!("{id}: {by} changed its replicas from {from} to {to}: it is paused here");
+            return;
+        }
         if times < 2 {
             tracing::info!("{id}: {by} changed its replicas from {from} to {to}: kept for a stable window");
             return;
@@ -166,7 +170,8 @@ impl View {
         let Some(known) = self.workloads.get_mut(id) else { return };
         let Some(workload) = known.told.clone() else { return };
         if known.is_announced {
-            return self.out.push_back(PlatformEvent::Workload(workload, replicas));
+            self.out.push_back(PlatformEvent::Workload(workload, replicas));
+            return self.look_for_scalers(id); // it may be scaled here again
         }
         known.is_announced = true;
         // What only triggers scale has no initial scale.
