@@ -25,7 +25,7 @@ use crate::latency::LatencyNow;
 use crate::pods::PodCounts;
 
 pub use action::Action;
-pub use explain::{Decided, Explanation, LoadNow, ReportersNow, Status, ToZeroNow};
+pub use explain::{Decided, Explanation, LoadNow, ReportersNow, RequestsNow, Status, ToZeroNow};
 pub use triggered::{Triggered, Wish};
 
 /// What the engine is told once.
@@ -285,6 +285,12 @@ impl Engine {
         self.workloads.get(id).map(|entry| Explanation::of(&entry.scaled, now))
     }
 
+    /// What is open of the workload.
+    pub fn requests(&self, now: Time, id: &WorkloadId) -> Option<RequestsNow> {
+        let is_fronted = self.settings.reporters == Reporters::InProcess || !self.activators.is_empty();
+        self.workloads.get(id).map(|entry| RequestsNow::of(&entry.scaled, is_fronted, now))
+    }
+
     /// How long the workload's requests took of late.
     pub fn latency(&self, now: Time, id: &WorkloadId) -> Option<LatencyNow> {
         self.workloads.get(id).map(|entry| entry.scaled.latency.at(now))
@@ -302,6 +308,7 @@ impl Engine {
         let Some(entry) = self.workloads.get_mut(id) else { return };
         entry.scaled.activators = self.activators.len() as u32;
         event(&mut entry.scaled, &mut self.actions);
+        entry.scaled.tell_busy(now, &mut self.actions);
         entry.scaled.plan(now, &self.settings);
         let due = entry.scaled.due();
         if entry.due != due {

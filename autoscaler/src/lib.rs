@@ -37,4 +37,6 @@ pub mod to_zero;
 pub mod triggers;
 pub mod window;
 
-pub use engine::{Action, Engine, EngineSettings, Explanation, Reporters, StartAs, Status, Triggered, Wish};
+pub use engine::{
+    Action, Engine, EngineSettings, Explanation, Reporters, RequestsNow, StartAs, Status, Triggered, Wish,
+};

@@ -174,6 +174,7 @@ impl<P: Platform, F: Fronts> Driver<P, F> {
                 Action::Route { workload, route } => calls.make(workload, Call::Route(route)),
                 Action::Settings { workload, watermark } => self.fronts.watermark(&workload, watermark),
                 Action::Leave { workload } => self.fronts.leave(&workload),
+                Action::Busy { workload, is_busy } => self.narrator.busy(&workload, is_busy),
             }
         }
     }

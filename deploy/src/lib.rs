@@ -7,7 +7,6 @@ pub mod autoscale;
 pub mod calls;
 pub mod drive;
 pub mod exposition;
-#[cfg(feature = "grpc")]
 pub mod external;
 pub mod files;
 pub mod flag;

@@ -9,6 +9,7 @@ use metrics::counter;
 use tracing::{info, warn};
 
 use crate::exposition;
+use crate::external::Counted;
 use crate::kubernetes::told::Teller;
 use crate::log::short;
 use crate::spans::Spans;
@@ -29,6 +30,7 @@ pub struct Narrator {
     wakes: Wakes,
     spans: Spans,
     teller: Teller,
+    counted: Option<Counted>,
 }
 
 impl Narrator {
@@ -47,6 +49,19 @@ impl Narrator {
     #[must_use]
     pub fn with_teller(self, teller: Teller) -> Narrator {
         Narrator { teller, ..self }
+    }
+
+    /// The same, which tells those who follow workloads when they are busy.
+    #[must_use]
+    pub fn with_counted(self, counted: Counted) -> Narrator {
+        Narrator { counted: Some(counted), ..self }
+    }
+
+    /// The workload became busy, or is no more.
+    pub fn busy(&self, workload: &WorkloadId, is_busy: bool) {
+        if let Some(counted) = &self.counted {
+            counted.edge(workload, is_busy);
+        }
     }
 
     /// The platform is being asked for another number of pods.
@@ -86,6 +101,9 @@ impl Narrator {
         self.awake.retain(|(_, of, _)| of != workload);
         self.wakes.workload_gone(workload);
         exposition::workload_gone(workload);
+        if let Some(counted) = &self.counted {
+            counted.gone(workload);
+        }
     }
 
     /// A pod is new or changed.

@@ -20,6 +20,7 @@ use tracing::{info, warn};
 
 use crate::admin::Admin;
 use crate::drive::Driver;
+use crate::external::{Counted, Port};
 use crate::files::Watch;
 use crate::local::{LocalPlatform, LocalSettings, adopt_orphans};
 use crate::narrate::Narrator;
@@ -57,16 +58,15 @@ async fn serve(options: &RunOptions, manifests: Manifests, watch: Watch) -> anyh
     let admin_at = admin_port.local_addr().context("the admin port has no address")?;
 
     let clock = Clock::start();
-    let activator = Activator::new("rouse", clock, HoldLimits::default());
+    let activator = activator(clock, &manifests.workloads);
     let clients = Connections::default();
     let mut doors = Doors::new(options.listen.ip(), &clients, &activator);
     let plan = doors.plan(&manifests.workloads)?;
-    for declared in &manifests.workloads {
-        activator.set_workload(&declared.workload);
-    }
     let platform = platform(clock, &activator, manifests.workloads.clone())?;
     let settings = EngineSettings { tick_offset: TICK_OFFSET, start: StartAs::Zero, reporters: Reporters::InProcess };
     let engine = Arc::new(Mutex::new(Engine::new(settings)));
+    let counted = Counted::new(Arc::clone(&engine), clock);
+    let scaler = options.external_scaler.map(Port::bind).transpose()?;
     let metrics = exposition::start()?;
     let (spans, carrying) = spans::open(options.otlp_endpoint.as_ref(), clock)?;
 
@@ -80,9 +80,12 @@ async fn serve(options: &RunOptions, manifests: Manifests, watch: Watch) -> anyh
         fronts: Arc::clone(&activator),
         clock,
         frames,
-        narrator: Narrator::new(platform.wakes().clone()).with_spans(spans),
+        narrator: Narrator::new(platform.wakes().clone()).with_spans(spans).with_counted(counted.clone()),
     };
     tasks.spawn(driver.run());
+    if let Some(port) = scaler {
+        tasks.spawn(port.serve(counted));
+    }
 
     let asking = Connections::default();
     let objects = Keepers::new(Arc::clone(&engine), heard, clock);
@@ -113,6 +116,15 @@ fn warn(manifests: &Manifests) {
     if manifests.workloads.is_empty() && manifests.scaled_jobs.is_empty() {
         warn!("{}", files::NOTHING_TO_SERVE);
     }
+}
+
+/// An activator that knows `workloads`.
+fn activator(clock: Clock, workloads: &[Declared]) -> Arc<Activator> {
+    let activator = Activator::new("rouse", clock, HoldLimits::default());
+    for declared in workloads {
+        activator.set_workload(&declared.workload);
+    }
+    activator
 }
 
 /// The pods of `workloads`. What becomes of each, `activator` hears at once.

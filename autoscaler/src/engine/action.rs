@@ -38,4 +38,11 @@ pub enum Action {
         /// Whose pods.
         workload: WorkloadId,
     },
+    /// Tell whoever follows the workload that it became busy ([`crate::engine::RequestsNow::busy`]), or is no more.
+    Busy {
+        /// Which one.
+        workload: WorkloadId,
+        /// Whether it is.
+        is_busy: bool,
+    },
 }

@@ -85,6 +85,19 @@ pub struct LoadNow {
     pub idle_seconds: Option<f64>,
 }
 
+/// What is open of a workload, for whoever scales it in Rouse's place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestsNow {
+    /// Requests that wait for a pod, held by activators or in the lines in front of pods.
+    pub queue: u64,
+    /// Requests that wait or are in apps, each counted once.
+    pub concurrency: u64,
+    /// Whether something is open, or was within a stable window.
+    pub busy: bool,
+    /// Whether all are heard that may have something of it: if not, there may be more.
+    pub is_whole: bool,
+}
+
 /// Where a workload is on its way to zero.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ToZeroNow {
@@ -176,6 +189,18 @@ impl LoadNow {
             waiting: sum.waiting,
             lined_up: scaled.collector.lined_up(now),
             idle_seconds: scaled.collector.idle_since().map(|since| now.since(since).as_secs_f64()),
+        }
+    }
+}
+
+impl RequestsNow {
+    /// `is_fronted` if there is an activator.
+    pub(super) fn of(scaled: &Scaled, is_fronted: bool, now: Time) -> RequestsNow {
+        RequestsNow {
+            queue: scaled.collector.sum().waiting,
+            concurrency: scaled.collector.in_flight_but(0),
+            busy: scaled.is_busy(now),
+            is_whole: is_fronted && scaled.watch.silent() == 0,
         }
     }
 }

@@ -46,6 +46,8 @@ pub(super) struct Scaled {
     pub(super) activators: u32,
     pub(super) verdict: Option<Box<Verdict>>,
     pub(super) watermark: Option<u32>,
+    /// Whether it was told to be busy.
+    busy: bool,
     tick: Option<Time>,
     pub(super) again: Option<Time>,
 }
@@ -90,6 +92,7 @@ impl Scaled {
             activators: 0,
             verdict: None,
             watermark: None,
+            busy: false,
             tick: None,
             again: None,
             policy: workload.policy.clone(),
@@ -270,6 +273,21 @@ impl Scaled {
         }
     }
 
+    /// Whether something is open, or was within a stable window. What a pod answers within a second is open at no report's
+    /// end, and counts even so.
+    pub(super) fn is_busy(&self, now: Time) -> bool {
+        let was_open = |since| now.since(since) < self.policy.stable_window;
+        !self.collector.is_idle() || self.collector.idle_since().is_some_and(was_open)
+    }
+
+    /// Tells when it becomes busy, and when it is no more.
+    pub(super) fn tell_busy(&mut self, now: Time, out: &mut Vec<Action>) {
+        let is_busy = self.is_busy(now);
+        if std::mem::replace(&mut self.busy, is_busy) != is_busy {
+            out.push(Action::Busy { workload: self.id.clone(), is_busy });
+        }
+    }
+
     /// When there is something to do by itself.
     pub(super) fn due(&self) -> Option<Time> {
         // With a tick, that is early enough to forget things.
@@ -301,7 +319,7 @@ impl Scaled {
             && !self.replicas.unsure
             && self.pods.counts().all() == 0
             && self.activity.is_inactive()
-            && self.collector.is_idle()
+            && !self.is_busy(now)
             && self.collector.load().is_empty(now.second());
         if sleeps {
             self.tick = None;

@@ -212,7 +212,7 @@ impl Fleet {
                     }
                 }
                 Action::Leave { .. } => self.leaves.push(at),
-                Action::Settings { .. } => {}
+                Action::Settings { .. } | Action::Busy { .. } => {}
             }
         }
     }

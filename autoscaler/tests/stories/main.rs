@@ -3,6 +3,7 @@
 mod activation_floor;
 mod activation_scale_holds_two_pods;
 mod burst_step;
+mod busy;
 mod events_only_raise;
 mod explains;
 mod fleet;

@@ -169,7 +169,7 @@ impl Shop {
                     let id = self.id();
                     self.engine.route_is_true(self.now(), &id, route);
                 }
-                Action::Settings { .. } | Action::Leave { .. } => {}
+                Action::Settings { .. } | Action::Leave { .. } | Action::Busy { .. } => {}
             }
         }
     }

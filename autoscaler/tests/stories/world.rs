@@ -33,6 +33,8 @@ pub(crate) struct World {
     /// Scales asked for: when, how many, by which rule.
     pub(crate) scales: Vec<(f64, u32, &'static str)>,
     pub(crate) routes: Vec<(f64, Route)>,
+    /// When it was told to be busy, and no more.
+    pub(crate) edges: Vec<(f64, bool)>,
     /// The driver says that the route is true as soon as it is asked for.
     pub(crate) route_obeys: bool,
 }
@@ -102,6 +104,7 @@ impl World {
             urgent: 0,
             scales: Vec::new(),
             routes: Vec::new(),
+            edges: Vec::new(),
             route_obeys: true,
         }
     }
@@ -294,6 +297,7 @@ impl World {
                 self.settings += 1;
             }
             Action::Leave { .. } => {}
+            Action::Busy { is_busy, .. } => self.edges.push((at, is_busy)),
         }
     }
 }

@@ -13,6 +13,7 @@ use tracing::info;
 use super::core::Core;
 use super::{AutoscalerOptions, ClusterOptions};
 use crate::exposition;
+use crate::external::Port;
 use crate::kubernetes::authority::Authority;
 use crate::kubernetes::client;
 use crate::kubernetes::discovery::Discovered;
@@ -43,6 +44,7 @@ pub(super) async fn serve(options: &AutoscalerOptions) -> Result<(), RunError> {
     let mut signals = Signals::new()?;
     let reporters = bind(options.listen, "the port for Links", "choose another with --listen")?;
     let asking = bind(options.admin, "the admin port", "choose another with --admin")?;
+    let scaler = options.external_scaler.map(Port::bind).transpose()?;
     let metrics = exposition::start()?;
     let client = client::connect().await.context("no cluster: neither in a pod, nor does KUBECONFIG name one")?;
     let writes = Writes::new(client, cluster.kube_api_qps, cluster.kube_api_burst);
@@ -61,7 +63,7 @@ pub(super) async fn serve(options: &AutoscalerOptions) -> Result<(), RunError> {
         () = lease.acquire() => {}
         () = signals.first() => return Ok(()),
     }
-    let leading = Leading { options, writes, discovered };
+    let leading = Leading { options, writes, discovered, scaler };
     leading.start(&mut tasks, core, reporters, (tls, identity));
     let ended = tokio::select! {
         () = lease.keep() => Err(RunError::Failed(anyhow!("the Lease is lost: another decides"))),
@@ -92,6 +94,8 @@ struct Leading<'a> {
     options: &'a AutoscalerOptions,
     writes: Writes,
     discovered: Arc<Discovered>,
+    /// Where KEDA asks.
+    scaler: Option<Port>,
 }
 
 impl Leading<'_> {
@@ -102,7 +106,7 @@ impl Leading<'_> {
         reporters: TcpListener,
         trust: (Option<TlsAcceptor>, Identity),
     ) {
-        let Leading { options, writes, discovered } = self;
+        let Leading { options, writes, discovered, scaler } = self;
         let cluster = &options.cluster;
         let (teller, told) = Teller::channel();
         let (routes, calls) = RouteCalls::channel();
@@ -138,6 +142,7 @@ impl Leading<'_> {
         let narrator = Narrator::new(core.hub.wakes()).with_teller(teller.clone());
         let name = cluster.pod_name.clone();
         tasks.spawn(Recorder::new(writes.clone(), Arc::clone(&platform), core.clock, told, name).run());
+        core.answer_keda(tasks, scaler);
         core.start(tasks, (&platform, fronts), narrator, reporters, trust);
         tasks.spawn(follow_reach(Arc::clone(&router), Arc::clone(&platform)));
         if let Some(keepers) = keepers {
@@ -152,10 +157,18 @@ impl Leading<'_> {
         }
         tasks.spawn(Arc::clone(&router).carry_out(calls));
         tasks.spawn(router.run());
-        if let Some(address) = cluster.pod_ip {
-            let endpoint = LinkEndpoint::new(writes, &cluster.namespace, &discovered.endpoint_slices.version, address);
-            tasks.spawn(async move { endpoint.keep().await });
-        }
+        tasks.spawn(lead_here(options.clone(), writes, Arc::clone(&discovered)));
+    }
+}
+
+/// Leads those who connect to the autoscaler to this one, if it knows where it is.
+async fn lead_here(options: AutoscalerOptions, writes: Writes, discovered: Arc<Discovered>) {
+    let ClusterOptions { namespace, pod_ip, .. } = &options.cluster;
+    let Some(address) = *pod_ip else { return std::future::pending().await };
+    let endpoint = LinkEndpoint::new(writes, namespace, &discovered.endpoint_slices.version, address);
+    match options.external_scaler {
+        Some(_) => endpoint.with_scaler().keep().await,
+        None => endpoint.keep().await,
     }
 }
 

@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::admin::Admin;
 use crate::drive::Driver;
+use crate::external::{Counted, Port};
 use crate::fronts::Fronts;
 use crate::link::{self, Heard, Hub, Identity, LinkServer};
 use crate::narrate::Narrator;
@@ -31,6 +32,7 @@ pub(super) struct Core {
     pub(super) clock: Clock,
     pub(super) hub: Arc<Hub>,
     engine: Arc<Mutex<Engine>>,
+    counted: Counted,
     sender: mpsc::Sender<Heard>,
     frames: mpsc::Receiver<Heard>,
 }
@@ -41,15 +43,23 @@ impl Core {
         let clock = Clock::wall();
         let settings = EngineSettings { tick_offset: TICK_OFFSET, start: StartAs::Zero, reporters: Reporters::Linked };
         let engine = Arc::new(Mutex::new(Engine::new(settings)));
+        let counted = Counted::new(Arc::clone(&engine), clock);
         let hub = Hub::new(clock, RandomState::new().hash_one(()), sync_after);
         let (sender, frames) = link::channel();
-        Core { clock, hub, engine, sender, frames }
+        Core { clock, hub, engine, counted, sender, frames }
     }
 
     /// Serves the admin port.
     pub(super) fn answer(&self, tasks: &mut JoinSet<()>, port: TcpListener, metrics: PrometheusHandle) {
         let admin = Admin::of_autoscaler(Arc::clone(&self.engine), Arc::clone(&self.hub), self.clock, metrics);
         tasks.spawn(listen(Connections::default(), port, admin));
+    }
+
+    /// Answers KEDA, if there is a port for it.
+    pub(super) fn answer_keda(&self, tasks: &mut JoinSet<()>, port: Option<Port>) {
+        if let Some(port) = port {
+            tasks.spawn(port.serve(self.counted.clone()));
+        }
     }
 
     /// Who keeps what triggers ask for known; none are served yet.
@@ -66,9 +76,10 @@ impl Core {
         reporters: TcpListener,
         (tls, identity): (Option<TlsAcceptor>, Identity),
     ) {
-        let Core { clock, hub, engine, sender, frames } = self;
+        let Core { clock, hub, engine, counted, sender, frames } = self;
         let server = LinkServer::new(hub, clock, sender, tls, identity);
         let platform = Arc::clone(platform);
+        let narrator = narrator.with_counted(counted);
         tasks.spawn(Driver { platform, engine, fronts, clock, frames, narrator }.run());
         tasks.spawn(Arc::clone(&server).tend());
         tasks.spawn(server.listen(reporters));

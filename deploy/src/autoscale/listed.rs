@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use super::AutoscalerOptions;
 use super::core::Core;
+use crate::external::Port;
 use crate::fronts::Fronts;
 use crate::link::{self, Identity, ReporterIdentity};
 use crate::listed::{ListedPlatform, NotListed};
@@ -51,6 +52,7 @@ pub(super) async fn serve(options: &AutoscalerOptions, file: &Path) -> Result<()
     let mut signals = Signals::new()?;
     let reporters = bind(options.listen, "the port for Links", "choose another with --listen")?;
     let asking = bind(options.admin, "the admin port", "choose another with --admin")?;
+    let scaler = options.external_scaler.map(Port::bind).transpose()?;
     let listen_at = reporters.local_addr().context("the port for Links has no address")?;
     let admin_at = asking.local_addr().context("the admin port has no address")?;
     let tls = options.link_files().map(|(certificate, key)| link::tls::read(certificate, key)).transpose()?;
@@ -62,6 +64,7 @@ pub(super) async fn serve(options: &AutoscalerOptions, file: &Path) -> Result<()
     }
     let mut tasks = JoinSet::new();
     core.answer(&mut tasks, asking, metrics);
+    core.answer_keda(&mut tasks, scaler);
     let fronts = Arc::clone(&core.hub);
     let narrator = Narrator::new(core.hub.wakes());
     core.start(&mut tasks, (&platform, fronts), narrator, reporters, (tls, identity));

@@ -30,6 +30,9 @@ pub struct AutoscalerOptions {
     /// Where /healthz, /readyz, /metrics and /v1/workloads are served
     #[arg(long, default_value = "127.0.0.1:8092")]
     pub admin: SocketAddr,
+    /// Where KEDA may ask what is counted, by gRPC (triggers external and external-push); without it nowhere
+    #[arg(long, value_name = "ADDRESS", hide = cfg!(not(feature = "external-scaler")))]
+    pub external_scaler: Option<SocketAddr>,
     /// The certificate (PEM) of the port that they connect to; without it that port is plain
     #[arg(long, requires = "link_key")]
     pub link_cert: Option<PathBuf>,

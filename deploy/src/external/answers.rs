@@ -1,52 +1,27 @@
 //! What Rouse answers as an external scaler.
 
-use std::fmt;
-use std::sync::Arc;
-
-use config::{WorkloadId, bounds};
 use futures_core::Stream;
 use futures_util::stream;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tokio::sync::watch;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::server::Grpc;
 use tonic_prost::ProstCodec;
 use tower::service_fn;
 
+use autoscaler::RequestsNow;
+use config::bounds;
+
+use super::Counted;
 use super::asked::{Asked, Metric};
 use super::messages::{self as say, GetMetrics, IsActive, MetricSpecs, MetricValue, MetricValues, ScaledObjectRef};
 
-/// What is counted of a workload now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Load {
-    /// Requests that wait for a pod.
-    pub held: u64,
-    /// Requests that wait or are in apps.
-    pub open: u64,
-}
-
-/// Where the scaler has its answers from. Both are asked on the gRPC port's task and must not wait; none stands for a
-/// workload that nobody knows.
+/// Who answers.
 #[derive(Clone)]
-pub struct Queries {
-    /// What is counted now.
-    pub load: Query<Load>,
-    /// Whether there is anything to do, told as it changes. It ends when the workload does.
-    pub activity: Query<watch::Receiver<bool>>,
-}
+pub(super) struct Answers(pub(super) Counted);
 
-/// A question about one workload.
-pub type Query<T> = Arc<dyn Fn(&WorkloadId) -> Option<T> + Send + Sync>;
-
-impl fmt::Debug for Queries {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Queries").finish_non_exhaustive()
-    }
-}
-
-impl Queries {
+impl Answers {
     /// Answers one call.
     pub(super) async fn answer(self, request: Request<Incoming>) -> Response<Body> {
         match request.uri().path() {
@@ -73,15 +48,15 @@ impl Queries {
     async fn is_active(&self, object: ScaledObjectRef) -> Result<tonic::Response<IsActive>, Status> {
         let asked = read(&object)?;
         // Whatever is measured: no pod is taken away from a request.
-        Ok(tonic::Response::new(IsActive { result: self.load(&asked)?.open > 0 }))
+        Ok(tonic::Response::new(IsActive { result: self.requests(&asked)?.busy }))
     }
 
     async fn metrics(&self, asked: GetMetrics) -> Result<tonic::Response<MetricValues>, Status> {
         let asked = read(&asked.object.unwrap_or_default())?;
-        let load = self.load(&asked)?;
+        let requests = self.requests(&asked)?;
         let count = match asked.metric {
-            Metric::Concurrency => load.open,
-            Metric::Queue => load.held,
+            Metric::Concurrency => requests.concurrency,
+            Metric::Queue => requests.queue,
         };
         let value = i64::try_from(count).unwrap_or(i64::MAX);
         let value = MetricValue { name: asked.metric.name().to_owned(), value, value_float: count as f64 };
@@ -94,7 +69,7 @@ impl Queries {
         object: ScaledObjectRef,
     ) -> Result<tonic::Response<impl Stream<Item = Result<IsActive, Status>> + use<>>, Status> {
         let asked = read(&object)?;
-        let activity = (self.activity)(&asked.workload).ok_or_else(|| unknown(&asked))?;
+        let activity = self.0.follow(&asked.workload).ok_or_else(|| unknown(&asked))?;
         let frames = stream::unfold((activity, None), async |(mut activity, told)| {
             let result = loop {
                 let now = *activity.borrow_and_update();
@@ -108,8 +83,13 @@ impl Queries {
         Ok(tonic::Response::new(frames))
     }
 
-    fn load(&self, asked: &Asked) -> Result<Load, Status> {
-        (self.load)(&asked.workload).ok_or_else(|| unknown(asked))
+    /// What is open. Silence of those who may have something is no zero, by which pods would be taken away.
+    fn requests(&self, asked: &Asked) -> Result<RequestsNow, Status> {
+        let requests = self.0.requests(&asked.workload).ok_or_else(|| unknown(asked))?;
+        if requests.busy || requests.is_whole {
+            return Ok(requests);
+        }
+        Err(Status::unavailable(format!("not all who may have requests of {} have spoken yet", asked.workload)))
     }
 }
 

@@ -43,6 +43,9 @@ struct What {
     /// Namespaces in which the Secrets and ConfigMaps may be read that their triggers name
     #[arg(long, value_name = "NAMESPACE", value_delimiter = ',', value_parser = namespace, requires = "keda_objects")]
     trigger_secrets: Vec<String>,
+    /// Let KEDA ask how many requests there are, by its gRPC for external scalers
+    #[arg(long)]
+    external_scaler: bool,
 }
 
 impl What {
@@ -57,6 +60,7 @@ impl What {
             knative_services: self.knative_services,
             keda_objects: self.keda_objects,
             trigger_secrets: self.trigger_secrets,
+            external_scaler: self.external_scaler,
             budgets,
         }
     }

@@ -27,6 +27,8 @@ pub struct Settings {
     pub keda_objects: bool,
     /// The namespaces in which Secrets and ConfigMaps may be read that triggers name.
     pub trigger_secrets: Vec<String>,
+    /// Whether KEDA may ask the autoscaler what it counts.
+    pub external_scaler: bool,
     /// Which API has PodDisruptionBudgets.
     pub budgets: BudgetApi,
 }

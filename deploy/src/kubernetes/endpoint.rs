@@ -36,6 +36,7 @@ pub struct LinkEndpoint {
     kind: ApiResource,
     name: &'static str,
     address: IpAddr,
+    ports: Vec<(&'static str, u16)>,
 }
 
 impl LinkEndpoint {
@@ -47,7 +48,14 @@ impl LinkEndpoint {
         let api = Api::namespaced_with(writes.client().clone(), namespace, &kind);
         // Of which family its addresses are cannot be changed in a slice.
         let name = if address.is_ipv6() { "rouse-autoscaler-ipv6" } else { names::AUTOSCALER };
-        LinkEndpoint { writes, api, kind, name, address }
+        LinkEndpoint { writes, api, kind, name, address, ports: vec![(names::LINK_PORT_NAME, names::LINK_PORT)] }
+    }
+
+    /// The same, where KEDA may ask as well.
+    #[must_use]
+    pub fn with_scaler(mut self) -> LinkEndpoint {
+        self.ports.push((names::SCALER_PORT_NAME, names::SCALER_PORT));
+        self
     }
 
     /// Points the Service here, and again whenever somebody points it elsewhere: one who led before us may be late. For
@@ -133,10 +141,11 @@ impl LinkEndpoint {
     }
 
     fn says(&self) -> Value {
+        let port = |(name, port): &(&str, u16)| json!({ "name": name, "port": port, "protocol": "TCP" });
         json!({
             "addressType": if self.address.is_ipv6() { "IPv6" } else { "IPv4" },
             "endpoints": [{ "addresses": [self.address], "conditions": { "ready": true } }],
-            "ports": [{ "name": names::LINK_PORT_NAME, "port": names::LINK_PORT, "protocol": "TCP" }],
+            "ports": self.ports.iter().map(port).collect::<Value>(),
         })
     }
 }

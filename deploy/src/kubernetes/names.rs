@@ -104,6 +104,12 @@ pub const LINK_PORT_NAME: &str = "link";
 /// Where the autoscaler listens for Links.
 pub const LINK_PORT: u16 = 8091;
 
+/// The name of the port of the autoscaler's Service, and of [`SCALER_PORT`] in its slice.
+pub const SCALER_PORT_NAME: &str = "scaler";
+
+/// Where KEDA asks the autoscaler what is counted, if it may.
+pub const SCALER_PORT: u16 = 8095;
+
 /// Where the autoscaler's admin port is.
 pub const AUTOSCALER_ADMIN_PORT: u16 = 8092;
 

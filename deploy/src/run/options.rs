@@ -20,6 +20,9 @@ pub struct RunOptions {
     /// Where /healthz, /metrics, /v1/workloads and /v1/jobs are served
     #[arg(long, default_value = "127.0.0.1:8090")]
     pub admin: SocketAddr,
+    /// Where KEDA may ask what is counted, by gRPC (triggers external and external-push); without it nowhere
+    #[arg(long, value_name = "ADDRESS", hide = cfg!(not(feature = "external-scaler")))]
+    pub external_scaler: Option<SocketAddr>,
     /// Where spans of wakes and of changes of scale go, by OTLP over HTTP: http://HOST:PORT
     #[arg(long, value_name = "URL")]
     #[cfg_attr(feature = "otel", arg(env = "OTEL_EXPORTER_OTLP_ENDPOINT"))]

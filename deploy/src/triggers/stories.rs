@@ -66,7 +66,7 @@ impl World {
                             obey(&mut engine, clock.now(), &workload, from, pods);
                         }
                         Action::Route { workload, route } => engine.route_is_true(clock.now(), &workload, route),
-                        Action::Settings { .. } | Action::Leave { .. } => {}
+                        Action::Settings { .. } | Action::Leave { .. } | Action::Busy { .. } => {}
                     }
                 }
             }

@@ -22,6 +22,7 @@ pub(crate) fn settings() -> Settings {
         pod_monitor: false,
         knative_services: false,
         keda_objects: false,
+        external_scaler: false,
         trigger_secrets: Vec::new(),
         budgets: BudgetApi::V1,
     }

@@ -112,6 +112,23 @@ fn the_flags_are_in_the_objects() {
 }
 
 #[test]
+fn keda_may_ask_where_that_is_wanted_only() {
+    let asked = |flags: &[&str]| {
+        let objects = objects(flags);
+        let container =
+            &object(&objects, "Deployment", "rouse-autoscaler")["spec"]["template"]["spec"]["containers"][0];
+        let has = |list: &Value, key: &str, wanted: &str| {
+            list.as_array().unwrap().iter().any(|item| item == wanted || item[key] == wanted)
+        };
+        let ports = &object(&objects, "Service", "rouse-autoscaler")["spec"]["ports"];
+        let flag = has(&container["args"], "", "--external-scaler=0.0.0.0:8095");
+        (flag, has(&container["ports"], "name", "scaler"), has(ports, "name", "scaler"))
+    };
+    assert_eq!(asked(&[]), (false, false, false));
+    assert_eq!(asked(&["--external-scaler"]), (true, true, true));
+}
+
+#[test]
 fn the_apiserver_is_held_up_by_nobody() {
     let objects = objects(&[]);
     let webhooks = object(&objects, "MutatingWebhookConfiguration", "rouse-injector")["webhooks"].as_array().unwrap();

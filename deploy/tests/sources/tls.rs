@@ -130,7 +130,7 @@ async fn what_one_shows_over_http() {
 
 #[tokio::test]
 async fn both_over_grpc() {
-    let scaler = Scaler::new().await;
+    let scaler = Scaler::new();
     let (ours, clients) = (Authority::new(), Authority::new());
     let front = Front::before(scaler.port(), &ours, Some(&clients)).await;
     let address = format!("127.0.0.1:{}", front.port);

@@ -3,6 +3,8 @@
 mod activation_scale_holds_two_pods;
 mod bad_clients;
 mod clients;
+#[cfg(all(feature = "external-scaler", feature = "source-external"))]
+mod held_here_and_scaled_by_keda;
 mod how_long_requests_took;
 mod live_edits;
 mod no_request_is_lost;

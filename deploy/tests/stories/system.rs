@@ -10,6 +10,7 @@ use autoscaler::{Engine, EngineSettings, Explanation, Reporters, StartAs};
 use config::link::Up;
 use config::{Pod, PodId, PodState, Policy, Serving, Time, Workload, WorkloadId};
 use deploy::drive::Driver;
+use deploy::external::Counted;
 use deploy::link::{self, Heard};
 use deploy::memory::{App, MemoryPlatform, Wish};
 use deploy::narrate::Narrator;
@@ -33,6 +34,8 @@ type Told = Arc<Mutex<BTreeMap<PodId, (Pod, Arc<Front>)>>>;
 pub(crate) struct System {
     pub(crate) platform: Arc<MemoryPlatform>,
     pub(crate) connections: Connections,
+    #[cfg_attr(not(feature = "external-scaler"), allow(dead_code, reason = "only a scaler asks"))]
+    pub(crate) counted: Counted,
     activator: Arc<Activator>,
     engine: Arc<Mutex<Engine>>,
     clock: Clock,
@@ -66,6 +69,7 @@ impl System {
             EngineSettings { tick_offset: TICK_OFFSET, start: StartAs::Zero, reporters: Reporters::InProcess };
         let engine = Arc::new(Mutex::new(Engine::new(settings)));
 
+        let counted = Counted::new(Arc::clone(&engine), clock);
         let mut tasks = JoinSet::new();
         let ((sender, tapped), (onward, frames)) = (link::channel(), link::channel());
         tasks.spawn(link::carry(Arc::clone(&activator), clock, sender));
@@ -77,12 +81,13 @@ impl System {
             fronts: Arc::clone(&activator),
             clock,
             frames,
-            narrator: Narrator::new(platform.wakes().clone()),
+            narrator: Narrator::new(platform.wakes().clone()).with_counted(counted.clone()),
         };
         tasks.spawn(driver.run());
         System {
             platform,
             connections: Connections::default(),
+            counted,
             activator,
             engine,
             clock,

@@ -150,6 +150,7 @@ fn settings(namespace: &str, budgets: BudgetApi) -> Settings {
         pod_monitor: true,
         knative_services: false,
         keda_objects: false,
+        external_scaler: false,
         trigger_secrets: Vec::new(),
         budgets,
     }

@@ -7,7 +7,7 @@ use super::{metadata, selector};
 use crate::install::{Object, Settings};
 use crate::kubernetes::names::{
     ACTIVATOR, ACTIVATOR_ADMIN_PORT, AUDIENCE, AUTHORITY, AUTOSCALER, AUTOSCALER_ADMIN_PORT, GATEWAY_PORT, INJECTOR,
-    INJECTOR_ADMIN_PORT, INJECTOR_PORT, LINK_PORT,
+    INJECTOR_ADMIN_PORT, INJECTOR_PORT, LINK_PORT, LINK_PORT_NAME, SCALER_PORT, SCALER_PORT_NAME,
 };
 use crate::link::ReporterIdentity;
 
@@ -63,11 +63,16 @@ fn autoscaler(settings: &Settings) -> Process {
     flags.extend(settings.keda_objects.then(|| "--keda-objects".to_owned()));
     let secrets = &settings.trigger_secrets;
     flags.extend((!secrets.is_empty()).then(|| format!("--trigger-secrets={}", secrets.join(","))));
+    let mut ports = vec![(LINK_PORT_NAME, LINK_PORT)];
+    if settings.external_scaler {
+        flags.push(format!("--external-scaler=0.0.0.0:{SCALER_PORT}"));
+        ports.push((SCALER_PORT_NAME, SCALER_PORT));
+    }
     Process {
         name: AUTOSCALER,
         command: "autoscaler",
         flags,
-        ports: vec![("link", LINK_PORT)],
+        ports,
         admin: AUTOSCALER_ADMIN_PORT,
         needs: ("100m", "64Mi"),
         grace: GRACE,

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::{metadata, selector};
 use crate::install::{Object, Settings};
-use crate::kubernetes::names::{ACTIVATOR, AUTOSCALER, AUTOSCALER_ADMIN_PORT, INJECTOR, LINK_PORT};
+use crate::kubernetes::names::{
+    ACTIVATOR, AUTOSCALER, AUTOSCALER_ADMIN_PORT, INJECTOR, LINK_PORT, LINK_PORT_NAME, SCALER_PORT, SCALER_PORT_NAME,
+};
 
 pub(super) fn services(settings: &Settings) -> Vec<Object> {
     let port = |name: &str, port: u16, target: Value| json!({ "name": name, "port": port, "targetPort": target, "protocol": "TCP" });
@@ -14,13 +16,12 @@ pub(super) fn services(settings: &Settings) -> Vec<Object> {
         )
     };
     // No selector: the autoscaler that leads points it at itself. `rouse status` asks it through the apiserver.
-    let leader = json!({ "ports": [
-        port("link", LINK_PORT, LINK_PORT.into()),
-        port("admin", AUTOSCALER_ADMIN_PORT, AUTOSCALER_ADMIN_PORT.into()),
-    ] });
+    let same = |name, number: u16| port(name, number, number.into());
+    let mut leader = vec![same(LINK_PORT_NAME, LINK_PORT), same("admin", AUTOSCALER_ADMIN_PORT)];
+    leader.extend(settings.external_scaler.then(|| same(SCALER_PORT_NAME, SCALER_PORT)));
     let selected = |name, port: Value| service(name, json!({ "selector": selector(name), "ports": [port] }));
     vec![
-        service(AUTOSCALER, leader),
+        service(AUTOSCALER, json!({ "ports": leader })),
         selected(ACTIVATOR, port("http", 80, "gateway".into())),
         selected(INJECTOR, port("https", 443, "webhook".into())),
     ]

@@ -59,6 +59,15 @@ async fn the_slice_is_what_kube_proxy_needs_and_written_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_keda_may_ask_the_slice_has_that_port_too() {
+    let apiserver = Apiserver::new();
+    drop(timeout(TENTH, endpoint(&apiserver, "a", 7).keep()).await);
+    drop(timeout(TENTH, endpoint(&apiserver, "a", 7).with_scaler().keep()).await);
+    let slice = apiserver.object(PATH).unwrap();
+    assert_eq!(slice["ports"][1], json!({ "name": "scaler", "port": 8095, "protocol": "TCP" }));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slice_that_is_right_already_is_not_written() {
     let apiserver = Apiserver::new();
     drop(timeout(TENTH, endpoint(&apiserver, "a", 7).keep()).await);
