@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use activator::{Activator, Snapshot};
 use autoscaler::latency::LatencyNow;
-use autoscaler::{Engine, Status};
+use autoscaler::{Engine, RequestsNow, Status};
 use config::{Pod, PodState, WorkloadId};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
@@ -146,6 +146,11 @@ impl Admin {
         self.inner.engine.lock().latency(self.inner.clock.now(), id).unwrap_or_default()
     }
 
+    /// What is open of the workload.
+    fn requests(&self, id: &WorkloadId) -> RequestsNow {
+        self.inner.engine.lock().requests(self.inner.clock.now(), id).unwrap_or_default()
+    }
+
     /// The engine's explanation, with what the activator knows of requests and pods.
     fn explain(&self, id: &WorkloadId) -> Option<Value> {
         let explained = self.inner.engine.lock().explain(self.inner.clock.now(), id)?;
@@ -180,8 +185,11 @@ impl Admin {
         }
         self.wakes.take_answered().iter().for_each(exposition::answered);
         self.inner.metrics.run_upkeep();
-        let latencies = lines.into_iter().map(|line| (self.latency(&line.workload), line.workload));
-        self.inner.metrics.render() + &exposition::latencies(latencies)
+        let open = lines.iter().map(|line| (self.requests(&line.workload), &line.workload));
+        let open = exposition::open_requests(open);
+        let latencies = lines.iter().map(|line| (self.latency(&line.workload), &line.workload));
+        let latencies = exposition::latencies(latencies);
+        self.inner.metrics.render() + &open + &latencies + &exposition::keda::scalers(&self.triggers.scalers())
     }
 }
 
@@ -250,7 +258,7 @@ mod tests {
     use activator::{HoldLimits, Wake};
     use autoscaler::{EngineSettings, Reporters, StartAs};
     use config::link::{Reporter, Up};
-    use config::{Latency, Policy, Serving, Workload};
+    use config::{Latency, Policy, Report, Serving, Workload};
     use metrics_exporter_prometheus::PrometheusBuilder;
 
     use super::*;
@@ -301,6 +309,42 @@ mod tests {
         let name = "rouse_request_duration_seconds";
         let line = format!("{name}{{workload=\"{busy}\",quantile=\"0.99\"}} {p99}\n");
         assert!(page.contains(&line), "{line} in {page}");
-        assert!(!page.contains(&silent.to_string()), "{page}");
+        assert!(!page.contains(&format!("{name}{{workload=\"{silent}\"")), "{page}");
+    }
+
+    #[test]
+    fn queue_and_concurrency_are_metrics_of_a_workload_that_sleeps_too() {
+        let (clock, id) = (Clock::start(), "hello".parse::<WorkloadId>().unwrap());
+        let (tick_offset, start, reporters) = (Duration::ZERO, StartAs::Zero, Reporters::Linked);
+        let engine = Arc::new(Mutex::new(Engine::new(EngineSettings { tick_offset, start, reporters })));
+        let (policy, serving, hosts) = (Policy::default(), Serving::default(), Vec::new());
+        engine.lock().workload(clock.now(), &Workload { id: id.clone(), policy, serving, hosts }, 0);
+        let hub = Hub::new(clock, 1, Duration::ZERO);
+        let metrics = PrometheusBuilder::new().build_recorder().handle();
+        let admin = Admin::of_autoscaler(Arc::clone(&engine), hub, clock, metrics);
+        let lines = || {
+            let page = admin.metrics();
+            let lines = page.lines().filter_map(|line| line.strip_prefix("rouse_workload_"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let of = |queue, concurrency| {
+            let line = |name, count| format!("{name}{{workload=\"default/Deployment/hello\"}} {count}");
+            [line("queue", queue), line("concurrency", concurrency)]
+        };
+        assert_eq!(lines(), of(0, 0));
+        let report = |reporter, waiting, open| {
+            let (from, to) = (clock.now(), clock.now());
+            let report = Report { from, to, waiting, in_flight: open, open, ..Report::default() };
+            engine.lock().up(to, Up::Report { reporter, workload: id.clone(), report });
+        };
+        report(Reporter::Activator("one".into()), 1, 1);
+        report(Reporter::Activator("two".into()), 2, 2);
+        assert_eq!(lines(), of(3, 3));
+        for name in ["one", "two"] {
+            report(Reporter::Activator(name.into()), 0, 0);
+        }
+        assert_eq!(lines(), of(0, 0));
+        engine.lock().workload_gone(clock.now(), &id);
+        assert_eq!(lines(), [""; 0]);
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! Nothing here is on the way of a request: counts are kept where things happen and read when somebody asks.
 
+pub(crate) mod keda;
 mod latency;
+mod requests;
 pub(crate) mod triggers;
 
 use activator::Snapshot;
@@ -10,11 +12,13 @@ use anyhow::Context;
 use autoscaler::Status;
 use config::{Time, WorkloadId};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::formatting::{write_help_line, write_type_line};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::wakes::{Phase, Woken};
 
 pub(crate) use latency::latencies;
+pub(crate) use requests::open_requests;
 
 /// Calls to `Platform::scale`.
 pub const SCALE_CALLS: &str = "rouse_scale_calls_total";
@@ -170,6 +174,12 @@ fn describe() {
     describe_counter!(REQUESTS_RETRIED, "Times that a request was taken back from a pod that cannot have seen it");
     describe_counter!(REQUESTS_GIVEN_BACK, "Times that a pod gave a request back because it had no slot");
     describe_counter!(REQUESTS_REFUSED, "Requests that Rouse answered itself, by reason");
+}
+
+/// Begins a metric that is written by hand.
+fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+    write_help_line(out, name, None, None, help);
+    write_type_line(out, name, None, None, kind);
 }
 
 /// A request to the apiserver begins: a `watch`, a `read` or a `write` of `resource` (`pods`).

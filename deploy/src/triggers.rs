@@ -27,6 +27,7 @@ pub use counted::{Counted, PodNumbers};
 pub use keepers::Keepers;
 pub(crate) use opened::{Opened, edges, open, read as read_all};
 pub use plan::Plan;
+pub(crate) use told::ScalerNow;
 pub use told::{Told, TriggerNow, TriggersNow};
 
 /// Reads manifests with the parameters of all their triggers: each file a name for messages and its text.

@@ -21,7 +21,7 @@ use crate::fronts::Fronts;
 use crate::link::{self, Heard, Hub, Identity, LinkServer};
 use crate::narrate::Narrator;
 use crate::process::listen;
-use crate::triggers::Keepers;
+use crate::triggers::{Keepers, Told};
 
 /// How long after the whole second the engine ticks: the reports of that second, which reporters send within
 /// [`config::bounds::LINK_SPREAD`] after it, are in by then.
@@ -33,6 +33,7 @@ pub(super) struct Core {
     pub(super) hub: Arc<Hub>,
     engine: Arc<Mutex<Engine>>,
     counted: Counted,
+    triggers: Told,
     sender: mpsc::Sender<Heard>,
     frames: mpsc::Receiver<Heard>,
 }
@@ -46,13 +47,13 @@ impl Core {
         let counted = Counted::new(Arc::clone(&engine), clock);
         let hub = Hub::new(clock, RandomState::new().hash_one(()), sync_after);
         let (sender, frames) = link::channel();
-        Core { clock, hub, engine, counted, sender, frames }
+        Core { clock, hub, engine, counted, triggers: Told::default(), sender, frames }
     }
 
     /// Serves the admin port.
     pub(super) fn answer(&self, tasks: &mut JoinSet<()>, port: TcpListener, metrics: PrometheusHandle) {
         let admin = Admin::of_autoscaler(Arc::clone(&self.engine), Arc::clone(&self.hub), self.clock, metrics);
-        tasks.spawn(listen(Connections::default(), port, admin));
+        tasks.spawn(listen(Connections::default(), port, admin.with_triggers(&self.triggers)));
     }
 
     /// Answers KEDA, if there is a port for it.
@@ -64,7 +65,7 @@ impl Core {
 
     /// Who keeps what triggers ask for known; none are served yet.
     pub(super) fn keepers(&self) -> Keepers {
-        Keepers::new(Arc::clone(&self.engine), self.sender.clone(), self.clock)
+        Keepers::new(Arc::clone(&self.engine), self.sender.clone(), self.clock).telling(self.triggers.clone())
     }
 
     /// Serves reporters, and decides.
@@ -76,7 +77,7 @@ impl Core {
         reporters: TcpListener,
         (tls, identity): (Option<TlsAcceptor>, Identity),
     ) {
-        let Core { clock, hub, engine, counted, sender, frames } = self;
+        let Core { clock, hub, engine, counted, sender, frames, .. } = self;
         let server = LinkServer::new(hub, clock, sender, tls, identity);
         let platform = Arc::clone(platform);
         let narrator = narrator.with_counted(counted);

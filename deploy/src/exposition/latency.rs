@@ -6,7 +6,9 @@ use std::fmt::{self, Write};
 
 use autoscaler::latency::{LatencyNow, Quantiles};
 use config::WorkloadId;
-use metrics_exporter_prometheus::formatting::{sanitize_label_value, write_help_line, write_type_line};
+use metrics_exporter_prometheus::formatting::sanitize_label_value;
+
+use super::head;
 
 /// Arrival to last byte, of requests that apps answered.
 const ANSWERED: &str = "rouse_request_duration_seconds";
@@ -14,10 +16,15 @@ const ANSWERED: &str = "rouse_request_duration_seconds";
 const HELD: &str = "rouse_request_held_seconds";
 
 /// Renders these workloads' quantiles in Prometheus' text format.
-pub(crate) fn latencies(now: impl Iterator<Item = (LatencyNow, WorkloadId)>) -> String {
+pub(crate) fn latencies<'a>(now: impl Iterator<Item = (LatencyNow, &'a WorkloadId)>) -> String {
     let (mut answered, mut held) = (String::new(), String::new());
-    head(&mut answered, ANSWERED, "How long requests took of late, from their arrival to the last byte of the answer");
-    head(&mut held, HELD, "How long requests that had to wait for a pod waited of late");
+    head(
+        &mut answered,
+        ANSWERED,
+        "gauge",
+        "How long requests took of late, from their arrival to the last byte of the answer",
+    );
+    head(&mut held, HELD, "gauge", "How long requests that had to wait for a pod waited of late");
     for (latency, workload) in now {
         let workload = sanitize_label_value(&workload.to_string());
         for (out, name, quantiles) in [(&mut answered, ANSWERED, latency.answered), (&mut held, HELD, latency.held)] {
@@ -26,11 +33,6 @@ pub(crate) fn latencies(now: impl Iterator<Item = (LatencyNow, WorkloadId)>) -> 
         }
     }
     answered + &held
-}
-
-fn head(out: &mut String, name: &str, help: &str) {
-    write_help_line(out, name, None, None, help);
-    write_type_line(out, name, None, None, "gauge");
 }
 
 fn lines(out: &mut String, name: &str, workload: &str, quantiles: &Quantiles) -> fmt::Result {

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use activator::{Activator, HoldLimits, Wake};
 use autoscaler::latency::{LatencyNow, Quantiles};
-use autoscaler::{Engine, EngineSettings, Reporters, StartAs};
+use autoscaler::{Engine, EngineSettings, Reporters, RequestsNow, StartAs};
 use config::{Failure, PlatformError, Pod, PodId, PodState, Policy, Reason, Serving, Time, Workload};
 use queue_proxy::link::LinkStatus;
 use queue_proxy::net::Network;
 use queue_proxy::{Clock, Connections, Front};
 
+use super::keda::ScalerName;
 use crate::narrate::Narrator;
+use crate::triggers::ScalerNow;
 use crate::wakes::Wakes;
 
 const LIST: &str = include_str!("../../METRICS.md");
@@ -126,10 +128,14 @@ async fn the_list_is_what_is_exported() {
     let front = Front::new(Network::default(), ([127, 0, 0, 1], 1).into(), &Serving::default(), clock);
     let quantiles = Quantiles { requests: 1, p50_seconds: 0.1, p90_seconds: 0.2, p99_seconds: 0.3 };
     let latency = LatencyNow { answered: Some(quantiles), held: Some(quantiles) };
-    let workloads = ["hello", "asleep"].map(|id| id.parse().unwrap());
-    page += &super::latencies([latency, LatencyNow::default()].into_iter().zip(workloads));
+    let [hello, asleep] = ["hello", "asleep"].map(|id| id.parse().unwrap());
+    page += &super::latencies([(latency, &hello), (LatencyNow::default(), &asleep)].into_iter());
     assert!(page.contains("{workload=\"default/Deployment/hello\",quantile=\"0.99\"} 0.3\n"), "{page}");
     assert!(!page.contains("asleep"), "of what had no requests there is no line");
+    page += &super::open_requests([(RequestsNow::default(), &asleep)].into_iter());
+    assert!(page.contains("rouse_workload_queue{workload=\"default/Deployment/asleep\"} 0\n"), "{page}");
+    let name = ScalerName { namespace: "shop", object: "worker", scaler: "redis", index: 1, metric: "s1-redis-jobs" };
+    page += &super::keda::scalers(&[ScalerNow { labels: name.labels(), value: Some(7.5), active: true, errors: 2 }]);
     page += &front.metrics(&Connections::default());
     LinkStatus::default().render(&mut page).unwrap();
     let (mut exported, listed) = (exported(&page), listed());

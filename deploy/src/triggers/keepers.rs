@@ -50,6 +50,13 @@ impl Keepers {
         self
     }
 
+    /// The same; `told` knows what triggers say.
+    #[must_use]
+    pub fn telling(mut self, told: Told) -> Keepers {
+        self.around.told = told;
+        self
+    }
+
     /// What is known of all triggers.
     pub fn told(&self) -> &Told {
         &self.around.told

@@ -15,10 +15,13 @@ use tokio::time::Instant;
 
 use super::typed;
 use crate::exposition;
+use crate::exposition::keda::ScalerName;
 use crate::sources::{self, Answer, Edge, Look, Pool, Source};
 
 /// What reads a trigger that can be read.
 pub(crate) struct Opened {
+    /// Its place among the object's triggers.
+    pub(crate) index: usize,
     pub(crate) trigger: Trigger,
     /// What one pod should carry of it. An external scaler says it with its first answer: 1 until then.
     pub(crate) target: f64,
@@ -33,6 +36,13 @@ impl Opened {
     /// What people call the trigger: its name, or its kind.
     pub(crate) fn title(&self) -> &str {
         self.trigger.name.as_deref().unwrap_or(&self.trigger.kind)
+    }
+
+    /// Under what KEDA's users have it among metrics, as a trigger of `object`. What a scaler names itself goes by its kind.
+    pub(super) fn labels(&self, object: &sources::Object) -> String {
+        let metric = self.metric.clone().unwrap_or_else(|| format!("s{}-{}", self.index, self.trigger.kind));
+        let (namespace, object) = (&object.namespace, &object.name);
+        ScalerName { namespace, object, scaler: self.title(), index: self.index, metric: &metric }.labels()
     }
 }
 
@@ -55,7 +65,7 @@ pub(crate) fn open(
         let source = sources::open(&kind, asker, pool)
             .map_err(|error| refusal(place, &format!("spec.triggers[{n}]"), error.to_string()))?;
         let (target, metric) = (kind.target().unwrap_or(1.0), kind.metric_name(n));
-        opened.push(Opened { trigger: trigger.clone(), target, source, metric, warnings });
+        opened.push(Opened { index: n, trigger: trigger.clone(), target, source, metric, warnings });
     }
     Ok(opened)
 }

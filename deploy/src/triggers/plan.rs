@@ -27,6 +27,8 @@ pub struct Plan {
     pub(super) alone: bool,
     /// What KEDA calls the metrics of its triggers, where it has names for them.
     pub(super) metrics: Vec<String>,
+    /// The labels under which KEDA's metrics have each of the rules' triggers.
+    pub(super) labels: Arc<[String]>,
     /// What is odd in the parameters of its triggers.
     pub(super) odd: Vec<Warning>,
 }
@@ -61,9 +63,10 @@ impl Plan {
         };
         let mut object = object.clone();
         let (mut targets, mut sources, mut read) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut metrics, mut odd) = (Vec::new(), Vec::new());
+        let (mut metrics, mut labels, mut odd) = (Vec::new(), Vec::new(), Vec::new());
         for opened in opened::open(&object.triggers, given, place, &asker, pool)? {
-            let Opened { trigger, target, source, metric, warnings } = opened;
+            labels.push(opened.labels(&asker));
+            let Opened { trigger, target, source, metric, warnings, .. } = opened;
             read.push(trigger);
             targets.push(target);
             sources.push(source);
@@ -80,7 +83,45 @@ impl Plan {
             sources,
             alone,
             metrics,
+            labels: labels.into(),
             odd,
         })
+    }
+}
+
+#[cfg(all(test, feature = "source-redis", feature = "source-external"))]
+mod tests {
+    use super::*;
+    use crate::sources::PoolSettings;
+    use crate::triggers::read;
+
+    #[test]
+    fn its_triggers_have_the_labels_of_kedas_metrics() {
+        let text = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: worker, namespace: shop }
+spec: { template: { spec: { containers: [{ name: app, command: ["worker"] }] } } }
+---
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: { name: worker-scaler, namespace: shop }
+spec:
+  scaleTargetRef: { name: worker }
+  triggers:
+    - { type: cpu, metricType: Utilization, metadata: { value: "50" } }
+    - { type: redis, name: jobs, metadata: { address: "127.0.0.1:1", listName: "a:b" } }
+    - { type: external, metadata: { scalerAddress: "127.0.0.1:1" } }
+"#;
+        let manifests = read(&[("worker.yaml".to_owned(), text.to_owned())]).unwrap();
+        let plan = Plan::new(&manifests.scaled_objects[0], true, &Pool::new(PoolSettings::default())).unwrap();
+        let object = "namespace=\"shop\",scaledObject=\"worker-scaler\"";
+        assert_eq!(
+            *plan.labels,
+            [
+                format!("metric=\"s1-redis-a-b\",{object},scaler=\"jobs\",triggerIndex=\"1\",type=\"scaledobject\""),
+                format!("metric=\"s2-external\",{object},scaler=\"external\",triggerIndex=\"2\",type=\"scaledobject\""),
+            ]
+        );
     }
 }

@@ -102,6 +102,7 @@ impl World {
             sources: vec![source],
             alone: true,
             metrics: Vec::new(),
+            labels: [format!("scaledObject=\"{name}\"")].into(),
             odd: Vec::new(),
         }
     }
@@ -261,6 +262,8 @@ async fn conditions_and_errors_are_news_and_numbers_are_not() {
     assert!(news().await, "that it is active");
     world.says("worker").hangs();
     assert!(news().await, "that it fails");
+    let scalers = told.scalers();
+    assert_eq!((&*scalers[0].labels, scalers[0].value, scalers[0].errors), ("scaledObject=\"worker\"", None, 1));
     while news().await {}
 }
 

@@ -24,9 +24,17 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct Known {
-    all: BTreeMap<WorkloadId, TriggersNow>,
+    all: BTreeMap<WorkloadId, Object>,
     /// Those that are news.
     news: BTreeSet<WorkloadId>,
+}
+
+#[derive(Debug, Default)]
+struct Object {
+    now: TriggersNow,
+    /// Of its triggers that were read: the labels of their metrics, and how often they could not be.
+    labels: Arc<[String]>,
+    errors: Vec<u64>,
 }
 
 /// What one workload's triggers said last, and what came of it.
@@ -63,10 +71,28 @@ pub struct TriggerNow {
     pub error: Option<String>,
 }
 
+/// One trigger, as KEDA's metrics have it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ScalerNow {
+    /// Its labels, as they are written between the braces.
+    pub(crate) labels: String,
+    /// What was read last, if anything.
+    pub(crate) value: Option<f64>,
+    /// Whether that is enough to leave zero.
+    pub(crate) active: bool,
+    /// How often it could not be read.
+    pub(crate) errors: u64,
+}
+
 impl Told {
     /// What is known of a workload's triggers.
     pub fn of(&self, id: &WorkloadId) -> Option<TriggersNow> {
-        self.0.known.lock().all.get(id).cloned()
+        self.0.known.lock().all.get(id).map(|object| object.now.clone())
+    }
+
+    /// All triggers that were read.
+    pub(crate) fn scalers(&self) -> Vec<ScalerNow> {
+        self.0.known.lock().all.values().flat_map(Object::scalers).collect()
     }
 
     /// Waits until there is another condition or error to tell of somebody, and says of whom: not of each number. For one
@@ -85,15 +111,14 @@ impl Told {
     pub(super) fn decided(&self, plan: &Plan, readings: Option<&[Reading]>, verdict: Verdict) {
         let mut known = self.0.known.lock();
         if !known.all.contains_key(&plan.workload) {
-            known.all.insert(plan.workload.clone(), TriggersNow::default());
+            known.all.insert(plan.workload.clone(), Object::default());
         }
-        let Some(now) = known.all.get_mut(&plan.workload) else { return };
-        let before = now.shown();
+        let Some(object) = known.all.get_mut(&plan.workload) else { return };
+        let before = object.now.shown();
         if let Some(readings) = readings {
-            let triggers = plan.rules.triggers.iter().zip(readings);
-            now.triggers = triggers.map(|(trigger, reading)| TriggerNow::new(&trigger.name, reading)).collect();
-            now.rounds += 1;
+            object.read(plan, readings);
         }
+        let now = &mut object.now;
         now.object.clone_from(&plan.name);
         now.desired = Some(verdict.desired);
         now.ready = Some(verdict.ready.condition());
@@ -111,6 +136,31 @@ impl Told {
         let mut known = self.0.known.lock();
         known.all.remove(id);
         known.news.remove(id);
+    }
+}
+
+impl Object {
+    fn read(&mut self, plan: &Plan, readings: &[Reading]) {
+        let triggers = plan.rules.triggers.iter().zip(readings);
+        self.now.triggers = triggers.map(|(trigger, reading)| TriggerNow::new(&trigger.name, reading)).collect();
+        self.now.rounds += 1;
+        if self.labels != plan.labels {
+            self.labels = Arc::clone(&plan.labels);
+            self.errors = vec![0; self.labels.len()];
+        }
+        for (errors, reading) in self.errors.iter_mut().zip(readings) {
+            *errors += u64::from(matches!(reading, Reading::Failed(_)));
+        }
+    }
+
+    fn scalers(&self) -> impl Iterator<Item = ScalerNow> {
+        let triggers = self.labels.iter().zip(&self.now.triggers).zip(&self.errors);
+        triggers.map(|((labels, trigger), errors)| ScalerNow {
+            labels: labels.clone(),
+            value: trigger.value,
+            active: trigger.active,
+            errors: *errors,
+        })
     }
 }
 

@@ -194,7 +194,7 @@ fn plan(spec: &Value, paused: bool) -> (Plan, Says) {
             name: declared.place.1,
             job,
             work,
-            triggers: vec![Opened { trigger, target: 1.0, source, metric: None, warnings: vec![] }],
+            triggers: vec![Opened { index: 0, trigger, target: 1.0, source, metric: None, warnings: vec![] }],
         },
         says,
     )

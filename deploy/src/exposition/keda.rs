@@ -1,0 +1,67 @@
+//! Triggers of the ScaledObjects that are served, under the names and labels by which KEDA's users have them on dashboards.
+//!
+//! Written by hand: what is served no more has no line, and the `metrics` crate forgets no gauge.
+
+use std::fmt::{self, Write};
+
+use metrics_exporter_prometheus::formatting::sanitize_label_value;
+
+use super::head;
+use crate::triggers::ScalerNow;
+
+/// What a trigger read last.
+const VALUE: &str = "keda_scaler_metrics_value";
+/// Whether that is enough to leave zero.
+const ACTIVE: &str = "keda_scaler_active";
+/// How often it could not be read.
+const ERRORS: &str = "keda_scaler_detail_errors_total";
+
+/// A trigger, as KEDA's metrics name it.
+pub(crate) struct ScalerName<'a> {
+    pub(crate) namespace: &'a str,
+    /// The ScaledObject.
+    pub(crate) object: &'a str,
+    /// The trigger's name, or its kind.
+    pub(crate) scaler: &'a str,
+    /// Its place among the object's triggers.
+    pub(crate) index: usize,
+    pub(crate) metric: &'a str,
+}
+
+impl ScalerName<'_> {
+    /// The labels, as they are written between the braces.
+    pub(crate) fn labels(&self) -> String {
+        let ScalerName { namespace, object, scaler, index, metric } = self;
+        let [namespace, object, scaler, metric] =
+            [namespace, object, scaler, metric].map(|text| sanitize_label_value(text));
+        format!(
+            "metric=\"{metric}\",namespace=\"{namespace}\",scaledObject=\"{object}\",scaler=\"{scaler}\",\
+             triggerIndex=\"{index}\",type=\"scaledobject\""
+        )
+    }
+}
+
+/// Renders these triggers in Prometheus' text format. Where nothing was read, there is no value.
+pub(crate) fn scalers(all: &[ScalerNow]) -> String {
+    let mut out = String::new();
+    render(&mut out, all).expect("a String takes any text");
+    out
+}
+
+fn render(out: &mut String, all: &[ScalerNow]) -> fmt::Result {
+    head(out, VALUE, "gauge", "What the trigger read last");
+    for ScalerNow { labels, value, .. } in all {
+        if let Some(value) = value {
+            writeln!(out, "{VALUE}{{{labels}}} {value}")?;
+        }
+    }
+    head(out, ACTIVE, "gauge", "Whether what the trigger read last is enough to leave zero");
+    for ScalerNow { labels, active, .. } in all {
+        writeln!(out, "{ACTIVE}{{{labels}}} {}", u8::from(*active))?;
+    }
+    head(out, ERRORS, "counter", "How often the trigger could not be read");
+    for ScalerNow { labels, errors, .. } in all {
+        writeln!(out, "{ERRORS}{{{labels}}} {errors}")?;
+    }
+    Ok(())
+}
