@@ -55,14 +55,15 @@ impl Handler for Admin {
     type Guard = ();
 
     async fn handle(&self, request: Request<Incoming>, peer: &Peer) -> Response<Body<()>> {
-        match request.uri().path() {
+        // Kubelets before 1.26 put a slash before the path of a hook, which has one, and take any answer for a good one.
+        match request.uri().path().trim_start_matches('/') {
             // The app's preStop hook: the app is told to end only when this answers.
-            "/wait-for-drain" => {
+            "wait-for-drain" => {
                 self.drain.begin(Cause::Hook);
                 self.drain.app_may_end().await;
                 Response::new(Body::full("drained"))
             }
-            "/healthz" => Response::new(Body::full("ok")),
+            "healthz" => Response::new(Body::full("ok")),
             _ => self.metrics.handle(request, peer).await,
         }
     }

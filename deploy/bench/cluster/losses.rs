@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use tokio::time::{Instant, sleep};
 
+use super::api::PODS;
 use super::app::App;
 use super::judge::{Kills, Witness};
 use super::system::System;
@@ -122,6 +123,31 @@ pub(super) async fn ends(system: &System, namespace: &str, rounds: usize) -> any
     let tally = load.stop().await;
     Kills::default().judge(&tally).tell("activator and autoscaler ended, autoscaler killed, pod evicted")?;
     witness.tell(LIMIT)?;
+    no_leaks(system).await?;
+    app.remove().await
+}
+
+/// Pods are deleted one after the other while clients come to them by themselves: each app lives until nobody can reach its pod.
+pub(super) async fn deleted(system: &System, namespace: &str, rounds: usize) -> anyhow::Result<()> {
+    let app = workload(system, namespace, "deleted").with("min-scale", "3").with("target-burst-capacity", "0");
+    app.start().await?;
+    app.until_ready(3, 60).await?;
+    let led_to_pods = async || {
+        let (pods, led_to) = (app.ready().await.unwrap_or_default(), app.endpoints().await);
+        pods.len() == 3 && led_to.len() == 3 && led_to.iter().all(|to| pods.iter().any(|pod| pod.ip == Some(to.ip())))
+    };
+    app.api.until("the route leads to the pods", 60, led_to_pods).await?;
+    let load = clients(&app).await?;
+    sleep(Duration::from_secs(1)).await;
+    for _ in 0..rounds {
+        let pods = app.ready().await?;
+        ensure!(!pods.is_empty(), "no pod to delete");
+        app.api.delete(PODS, namespace, &pods[0].name, None).await?;
+        sleep(Duration::from_secs(2)).await;
+    }
+    app.until_ready(3, 60).await?;
+    let tally = load.stop().await;
+    Kills::default().judge(&tally).tell(&format!("{rounds} pods deleted to which clients come by themselves"))?;
     no_leaks(system).await?;
     app.remove().await
 }
