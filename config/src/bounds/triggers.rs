@@ -71,13 +71,20 @@ pub const ZERO_READS: u32 = 10;
 /// that scale the same are not to do so for longer, and it is two reads.
 pub const KEDA_LOOK: Duration = Duration::from_secs(60);
 
-/// How long after the status of a ScaledObject was written it is not written again: one whose triggers flap costs two writes a
+/// How long after the status of a ScaledObject or ScaledJob was written it is not written again: one whose triggers flap costs two writes a
 /// minute, and people look no more often.
 pub const KEDA_STATUS: Duration = Duration::from_secs(30);
 
-/// Statuses of ScaledObjects that are written at once, or wait for their turn to be: the others are looked at when one is through,
+/// Statuses of ScaledObjects, and of ScaledJobs, that are written at once, or wait for their turn to be: the others are looked at when one is through,
 /// and tell what is so then.
 pub const KEDA_STATUS_WRITES: usize = 16;
+
+/// Jobs of one ScaledJob that are created at the same time, after fewer have been: enough that an apiserver's answers are not waited
+/// for one by one, and few to be refused where a quota is used up.
+pub const JOBS_CREATED_AT_ONCE: usize = 16;
+
+/// Jobs of one ScaledJob that are deleted at the same time; the others wait, and new ones are created meanwhile.
+pub const JOBS_DELETED_AT_ONCE: usize = 8;
 
 /// How long a Secret or ConfigMap that was read for one object is taken for another: all that are looked at together share
 /// one read, and an edit of the two after each other finds the new one.

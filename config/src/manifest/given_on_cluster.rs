@@ -10,7 +10,7 @@ use super::data::{DataObjects, Origin};
 use super::document::{Kind, Object};
 use super::triggers::{Given, given_in, variables};
 use super::{Template, authentications, container};
-use crate::keda::{ScaledObject, Secret, Trigger, TriggerAuthentication};
+use crate::keda::{ScaledJob, ScaledObject, Secret, Trigger, TriggerAuthentication};
 use crate::node::Node;
 use crate::problem::{Findings, Problems, Warning};
 
@@ -37,11 +37,56 @@ impl DataRef {
     }
 }
 
-/// What there is around a ScaledObject, as the apiserver serves it.
+/// Whose triggers use something.
+#[derive(Clone, Debug)]
+pub struct Asker<'a> {
+    /// For people: `ScaledObject shop/worker`.
+    pub object: String,
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// Its triggers.
+    pub triggers: &'a [Trigger],
+    /// The container whose variables they may name; else the first.
+    env_container: Option<&'a str>,
+    /// Where it names that.
+    env_container_at: &'static str,
+    /// Whose pods are scaled, for people, and where it says so.
+    scaled: (String, &'static str),
+}
+
+impl<'a> From<&'a ScaledObject> for Asker<'a> {
+    fn from(object: &'a ScaledObject) -> Asker<'a> {
+        let target = &object.target.workload;
+        Asker {
+            object: format!("ScaledObject {}/{}", object.namespace, object.name),
+            namespace: &object.namespace,
+            triggers: &object.triggers,
+            env_container: object.target.env_container.as_deref(),
+            env_container_at: "spec.scaleTargetRef.envSourceContainerName",
+            scaled: (format!("{} {}/{}", target.kind(), target.namespace(), target.name()), "spec.scaleTargetRef"),
+        }
+    }
+}
+
+impl<'a> From<&'a ScaledJob> for Asker<'a> {
+    fn from(job: &'a ScaledJob) -> Asker<'a> {
+        let object = format!("ScaledJob {}/{}", job.namespace, job.name);
+        Asker {
+            namespace: &job.namespace,
+            triggers: &job.triggers,
+            env_container: job.env_container.as_deref(),
+            env_container_at: "spec.envSourceContainerName",
+            scaled: (object.clone(), "spec.jobTargetRef"),
+            object,
+        }
+    }
+}
+
+/// What there is around an asker, as the apiserver serves it.
 pub struct Around<'a> {
     /// The TriggerAuthentications and ClusterTriggerAuthentications that its triggers name; others do no harm.
     pub authentications: &'a [Value],
-    /// The `spec` of the pods of what it scales; none while that is not known.
+    /// The `spec` of the pods that are scaled; none while that is not known.
     pub pod: Option<&'a Value>,
     /// Where the Secrets and ConfigMaps of ClusterTriggerAuthentications are.
     pub cluster_namespace: &'a str,
@@ -49,16 +94,16 @@ pub struct Around<'a> {
     pub data: &'a BTreeMap<DataRef, Result<Value, String>>,
 }
 
-/// Whether triggers of `object` use variables of the container that is scaled.
-pub fn needs_variables(object: &ScaledObject, authentications: &[Value]) -> bool {
+/// Whether triggers of `asker` use variables of the container that is scaled.
+pub fn needs_variables(asker: &Asker<'_>, authentications: &[Value]) -> bool {
     let by_trigger = |trigger: &Trigger| trigger.metadata.keys().any(|name| name.ends_with("FromEnv"));
-    object.triggers.iter().any(by_trigger) || named(object, authentications).any(|found| !found.env.is_empty())
+    asker.triggers.iter().any(by_trigger) || named(asker, authentications).any(|found| !found.env.is_empty())
 }
 
-/// The Secrets and ConfigMaps that triggers of `object` use.
-pub fn needed_data(object: &ScaledObject, around: &Around<'_>) -> BTreeSet<DataRef> {
+/// The Secrets and ConfigMaps that triggers of `asker` use.
+pub fn needed_data(asker: &Asker<'_>, around: &Around<'_>) -> BTreeSet<DataRef> {
     let mut needed = BTreeSet::new();
-    for named in named(object, around.authentications) {
+    for named in named(asker, around.authentications) {
         let namespace = named.namespace.as_deref().unwrap_or(around.cluster_namespace);
         for (secret, keys) in [(true, &named.secrets), (false, &named.config_maps)] {
             let of = keys.iter().filter(|key| !key.name.is_empty());
@@ -66,40 +111,40 @@ pub fn needed_data(object: &ScaledObject, around: &Around<'_>) -> BTreeSet<DataR
         }
     }
     if let Some(pod) = around.pod
-        && needs_variables(object, around.authentications)
-        && let Some(container) = container_of(object, &Node::root(pod))
+        && needs_variables(asker, around.authentications)
+        && let Some(container) = container_of(asker, &Node::root(pod))
     {
-        needed.extend(data_of(&container, &object.namespace));
+        needed.extend(data_of(&container, asker.namespace));
     }
     needed
 }
 
-/// What triggers of `object` may use, of what is around it, and what is odd about that.
+/// What triggers of `asker` may use, of what is around it, and what is odd about that.
 ///
 /// # Errors
 /// Everything that is missing or wrong, of which some trigger needs something.
-pub fn given_on_cluster(object: &ScaledObject, around: &Around<'_>) -> Result<(Given, Vec<Warning>), Problems> {
-    let mut found = Findings::about("", format!("ScaledObject {}/{}", object.namespace, object.name));
+pub fn given_on_cluster(asker: &Asker<'_>, around: &Around<'_>) -> Result<(Given, Vec<Warning>), Problems> {
+    let mut found = Findings::about("", &asker.object);
     let data = data(around, &mut found);
     let objects: Vec<Object> = around.authentications.iter().map(authentication).collect();
     let authentications = authentications::read(&objects, &data, &mut found);
-    let env = match needs_variables(object, around.authentications) {
-        true => variables_of(object, around.pod, &data, &mut found),
+    let env = match needs_variables(asker, around.authentications) {
+        true => variables_of(asker, around.pod, &data, &mut found),
         false => Some(BTreeMap::new()),
     };
-    let given = given_in(&authentications, &object.namespace, &object.triggers, env, &mut found);
+    let given = given_in(&authentications, asker.namespace, asker.triggers, env, &mut found);
     found.finish(given)
 }
 
-/// Those of `authentications` that triggers of `object` name and that can be read.
-fn named<'a>(object: &'a ScaledObject, all: &'a [Value]) -> impl Iterator<Item = TriggerAuthentication> + 'a {
+/// Those of `authentications` that triggers of `asker` name and that can be read.
+fn named<'a>(asker: &'a Asker<'_>, all: &'a [Value]) -> impl Iterator<Item = TriggerAuthentication> + 'a {
     let read = all.iter().filter_map(|value| Some(TriggerAuthentication::on_cluster(value).ok()?.0));
     read.filter(|read| {
         let is_it = |named: &crate::keda::AuthRef| {
-            let namespace = (!named.cluster).then_some(&object.namespace);
-            named.name == read.name && namespace == read.namespace.as_ref()
+            let namespace = (!named.cluster).then_some(asker.namespace);
+            named.name == read.name && namespace == read.namespace.as_deref()
         };
-        object.triggers.iter().filter_map(|trigger| trigger.authentication.as_ref()).any(is_it)
+        asker.triggers.iter().filter_map(|trigger| trigger.authentication.as_ref()).any(is_it)
     })
 }
 
@@ -123,9 +168,9 @@ fn data(around: &Around<'_>, found: &mut Findings) -> DataObjects {
 }
 
 /// The container whose variables triggers may name.
-fn container_of<'a>(object: &ScaledObject, pod: &Node<'a>) -> Option<Node<'a>> {
+fn container_of<'a>(asker: &Asker<'_>, pod: &Node<'a>) -> Option<Node<'a>> {
     let containers = pod.at("containers").items(&mut Findings::default());
-    match &object.target.env_container {
+    match asker.env_container {
         None => containers.into_iter().next(),
         Some(name) => {
             let is_it = |container: &Node<'_>| container.at("name").text(&mut Findings::default()) == Some(name);
@@ -136,24 +181,23 @@ fn container_of<'a>(object: &ScaledObject, pod: &Node<'a>) -> Option<Node<'a>> {
 
 /// The variables; one that cannot be had is odd, for perhaps no trigger uses it.
 fn variables_of(
-    object: &ScaledObject,
+    asker: &Asker<'_>,
     pod: Option<&Value>,
     data: &DataObjects,
     found: &mut Findings,
 ) -> Option<BTreeMap<String, Secret>> {
-    let target = &object.target.workload;
+    let (whose, at) = &asker.scaled;
     let Some(pod) = pod else {
-        let whose = format!("{} {}/{}", target.kind(), target.namespace(), target.name());
-        found.refuse("spec.scaleTargetRef", format!("{whose} is not there: what its variables are is not known"));
+        found.refuse(*at, format!("{whose} is not there: what its variables are is not known"));
         return None;
     };
-    let Some(container) = container_of(object, &Node::root(pod)) else {
-        let name = object.target.env_container.as_deref().unwrap_or_default();
-        found.wrong("spec.scaleTargetRef.envSourceContainerName", name, "is no container of what is scaled");
+    let Some(container) = container_of(asker, &Node::root(pod)) else {
+        let name = asker.env_container.unwrap_or_default();
+        found.wrong(asker.env_container_at, name, "is no container of what is scaled");
         return None;
     };
-    let mut here = Findings::about("", format!("{} {}/{}", target.kind(), target.namespace(), target.name()));
-    let env = container::variables(&container, &object.namespace, None, data, &mut here);
+    let mut here = Findings::about("", whose);
+    let env = container::variables(&container, asker.namespace, None, data, &mut here);
     let odd: Vec<Warning> = here.problems.drain(..).map(Warning).collect();
     here.warnings.extend(odd);
     found.absorb(here);
@@ -225,11 +269,11 @@ mod tests {
         let (pod, authentications, none) = (pod(), [authentication()], BTreeMap::new());
         let around = Around { authentications: &authentications, pod: Some(&pod), cluster_namespace: "r", data: &none };
         let plain = json!({ "address": "redis:6379", "listName": "jobs" });
-        assert!(needed_data(&object(&plain, false), &around).is_empty());
-        assert_eq!(needed_data(&object(&plain, true), &around), [secret("redis")].into());
+        assert!(needed_data(&(&object(&plain, false)).into(), &around).is_empty());
+        assert_eq!(needed_data(&(&object(&plain, true)).into(), &around), [secret("redis")].into());
         let by_env = object(&json!({ "addressFromEnv": "REDIS", "listName": "jobs" }), false);
         let settings = DataRef { secret: false, ..secret("settings") };
-        assert_eq!(needed_data(&by_env, &around), [settings, secret("other")].into());
+        assert_eq!(needed_data(&(&by_env).into(), &around), [settings, secret("other")].into());
     }
 
     #[test]
@@ -250,7 +294,7 @@ mod tests {
         ]);
         let around = Around { authentications: &authentications, pod: Some(&pod), cluster_namespace: "r", data: &data };
         let object = object(&json!({ "addressFromEnv": "REDIS", "listName": "jobs" }), true);
-        let (given, odd) = given_on_cluster(&object, &around).expect("all of it is there");
+        let (given, odd) = given_on_cluster(&(&object).into(), &around).expect("all of it is there");
         assert_eq!(given.auth[0].as_ref().expect("it is named")["password"].expose(), "hunter2");
         assert_eq!(given.env.expect("it is known")["REDIS"].expose(), "redis:6379");
         let odd: Vec<String> = odd.iter().map(ToString::to_string).collect();
@@ -261,11 +305,33 @@ mod tests {
     }
 
     #[test]
+    fn the_variables_of_a_scaled_job_are_those_of_its_own_pods() {
+        let spec = json!({
+            "jobTargetRef": { "template": { "spec": pod() } }, "envSourceContainerName": "app",
+            "triggers": [{ "type": "redis", "metadata": { "addressFromEnv": "REDIS", "listName": "jobs" } }],
+        });
+        let value = json!({ "metadata": { "name": "worker", "namespace": "shop" }, "spec": spec });
+        let mut job = ScaledJob::on_cluster(&value).expect("a ScaledJob").0;
+        let settings = json!({ "metadata": { "name": "settings", "namespace": "shop" }, "data": { "HOST": "redis" } });
+        let data = BTreeMap::from([(DataRef { secret: false, ..secret("settings") }, Ok(settings))]);
+        let pod = job.job.spec["template"]["spec"].clone();
+        let around = Around { authentications: &[], pod: Some(&pod), cluster_namespace: "r", data: &data };
+        let (given, odd) = given_on_cluster(&(&job).into(), &around).expect("all of it is there");
+        assert_eq!(given.env.expect("it is known")["REDIS"].expose(), "redis:6379");
+        assert_eq!(odd.len(), 1, "the Secret is not read");
+        job.env_container = Some("sidecar".to_owned());
+        assert_eq!(
+            given_on_cluster(&(&job).into(), &around).expect_err("there is none").0[0].to_string(),
+            "ScaledJob shop/worker: spec.envSourceContainerName: \"sidecar\" is no container of what is scaled"
+        );
+    }
+
+    #[test]
     fn what_is_missing_is_named() {
         let (pod, none) = (pod(), BTreeMap::new());
         let refused = |object: &ScaledObject, authentications: &[Value], pod: Option<&Value>, data: &BTreeMap<_, _>| {
             let around = Around { authentications, pod, cluster_namespace: "r", data };
-            given_on_cluster(object, &around).expect_err("something is missing").0[0].to_string()
+            given_on_cluster(&object.into(), &around).expect_err("something is missing").0[0].to_string()
         };
         let plain = object(&json!({ "address": "redis:6379", "listName": "jobs" }), true);
         assert_eq!(

@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use data::DataObjects;
 use document::{Kind, Object};
 pub use expand::expand;
-pub use given_on_cluster::{Around, DataRef, given_on_cluster, needed_data, needs_variables};
+pub use given_on_cluster::{Around, Asker, DataRef, given_on_cluster, needed_data, needs_variables};
 pub use knative_on_cluster::{KnativeService, knative_service};
 pub use listed::{ListedPod, ListedPods};
 pub use on_cluster::on_cluster;

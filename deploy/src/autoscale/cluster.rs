@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use config::{WorkloadId, bounds};
+use queue_proxy::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -107,7 +108,7 @@ impl Leading<'_> {
         trust: (Option<TlsAcceptor>, Identity),
     ) {
         let Leading { options, writes, discovered, scaler } = self;
-        let cluster = &options.cluster;
+        let (cluster, clock) = (&options.cluster, core.clock);
         let (teller, told) = Teller::channel();
         let (routes, calls) = RouteCalls::channel();
         let (wakes, woken) = mpsc::channel(bounds::KUBE_ROUTE_WAKES);
@@ -117,7 +118,7 @@ impl Leading<'_> {
             hub: Arc::clone(&core.hub),
             teller: teller.clone(),
             wakes,
-            clock: core.clock,
+            clock,
             settle: cluster.route_settle,
         });
         let disruptions = Arc::new(Disruptions::new(writes.clone(), discovered.disruption_budgets.clone()));
@@ -129,7 +130,7 @@ impl Leading<'_> {
             writes: writes.clone(),
             discovered: Arc::clone(&discovered),
             namespace: cluster.namespace.clone(),
-            clock: core.clock,
+            clock,
             routes,
             router: Some(Arc::clone(&router)),
             knative,
@@ -141,12 +142,12 @@ impl Leading<'_> {
         let fronts = Arc::new(RoutedFronts { hub: Arc::clone(&core.hub), router: Arc::clone(&router) });
         let narrator = Narrator::new(core.hub.wakes()).with_teller(teller.clone());
         let name = cluster.pod_name.clone();
-        tasks.spawn(Recorder::new(writes.clone(), Arc::clone(&platform), core.clock, told, name).run());
+        tasks.spawn(Recorder::new(writes.clone(), Arc::clone(&platform), clock, told, name).run());
         core.answer_keda(tasks, scaler);
         core.start(tasks, (&platform, fronts), narrator, reporters, trust);
         tasks.spawn(follow_reach(Arc::clone(&router), Arc::clone(&platform)));
         if let Some(keepers) = keepers {
-            let parts = keda_parts(cluster, &writes, &discovered, &platform, teller);
+            let parts = keda_parts(cluster, (&writes, &discovered), &platform, (clock, teller));
             tasks.spawn(async move { match keda::run(parts, keepers).await {} });
         }
         tasks.spawn(wake_for_release(woken, platform));
@@ -172,18 +173,18 @@ async fn lead_here(options: AutoscalerOptions, writes: Writes, discovered: Arc<D
     }
 }
 
-/// What serving ScaledObjects takes.
+/// What serving KEDA's objects takes.
 fn keda_parts(
     cluster: &ClusterOptions,
-    writes: &Writes,
-    discovered: &Arc<Discovered>,
+    (writes, discovered): (&Writes, &Arc<Discovered>),
     platform: &Arc<KubernetesPlatform>,
-    teller: Teller,
+    (clock, teller): (Clock, Teller),
 ) -> KedaParts {
     KedaParts {
         writes: writes.clone(),
         discovered: Arc::clone(discovered),
         platform: Arc::clone(platform),
+        clock,
         teller,
         namespace: cluster.namespace.clone(),
         secrets: cluster.trigger_secrets.clone(),

@@ -85,7 +85,7 @@ fn happen(clock: Clock) {
     super::kube_told_dropped();
     super::triggers::read(&autoscaler::triggers::Reading::NoData, Duration::ZERO);
     super::triggers::decided(Duration::ZERO, Duration::ZERO);
-    super::triggers::job_began();
+    super::triggers::jobs_began(1);
     super::triggers::job_ended("complete");
     super::triggers::served(true);
     super::kube_watch_failed("pods");

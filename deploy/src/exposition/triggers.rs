@@ -39,9 +39,9 @@ pub(super) fn describe() {
     describe_counter!(JOBS_ENDED, "Jobs of ScaledJobs that ended, by how");
 }
 
-/// A Job began.
-pub(crate) fn job_began() {
-    counter!(JOBS_BEGAN).increment(1);
+/// So many Jobs began.
+pub(crate) fn jobs_began(count: usize) {
+    counter!(JOBS_BEGAN).increment(count as u64);
 }
 
 /// A Job ended: `complete`, `failed` or `deleted`.

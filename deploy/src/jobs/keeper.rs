@@ -2,25 +2,20 @@
 
 use std::sync::Arc;
 
-use autoscaler::triggers::Reading;
 use autoscaler::triggers::jobs::{self as arithmetic, Limits};
-use config::bounds;
-use futures_core::stream::BoxStream;
-use futures_util::stream::{SelectAll, StreamExt};
 use queue_proxy::Clock;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use super::job::Outcome;
 use super::launch::Launch;
 use super::plan::Plan;
+use super::rounds::{Asked, Rounds};
 use super::table::{Ended, Table};
 use super::told::Told;
 use crate::exposition;
 use crate::fleet::Names;
-use crate::sources::{Answer, Edge};
-use crate::triggers::{edges, read_all};
+use crate::sources::Answer;
 
 /// What all keepers have.
 pub(super) struct Around<L> {
@@ -37,20 +32,14 @@ pub(super) struct Keeper<L> {
     around: Arc<Around<L>>,
     plan: Arc<Plan>,
     jobs: Table<L>,
-    edges: SelectAll<BoxStream<'static, Edge>>,
-    /// When all triggers are read next, unless it is paused.
-    due: Instant,
-    /// Not before then is anything read because of an edge.
-    rested: Instant,
-    /// Which triggers failed when they were last read.
-    failing: Vec<bool>,
+    /// When its triggers are read, unless it is paused.
+    rounds: Rounds,
 }
 
 /// What made a keeper go round.
 enum Turn {
     Due,
     Read(Vec<Answer>),
-    Edge,
     Ended(Ended),
     Edited,
     Over,
@@ -59,8 +48,8 @@ enum Turn {
 impl<L: Launch> Keeper<L> {
     pub(super) fn new(around: Arc<Around<L>>, plan: Arc<Plan>) -> Keeper<L> {
         let jobs = Table::new(Arc::clone(&around));
-        let (edges, now) = (edges(plan.sources()), Instant::now());
-        Keeper { around, plan, jobs, edges, due: now, rested: now, failing: Vec::new() }
+        let rounds = Rounds::new(&plan.triggers);
+        Keeper { around, plan, jobs, rounds }
     }
 
     /// Runs until nobody can change the plan any more; then ends all Jobs. When this returns, nothing of them is left.
@@ -73,7 +62,6 @@ impl<L: Launch> Keeper<L> {
             match turn {
                 Turn::Due => {}
                 Turn::Read(answers) => self.decide(answers),
-                Turn::Edge => self.look(),
                 Turn::Ended(job) => self.ended(&job),
                 Turn::Edited => {
                     let plan = Arc::clone(&plans.borrow_and_update());
@@ -89,11 +77,11 @@ impl<L: Launch> Keeper<L> {
     }
 
     async fn wait(&mut self, plans: &mut watch::Receiver<Arc<Plan>>) -> Turn {
+        let is_idle = self.jobs.is_empty();
         tokio::select! {
             changed = plans.changed() => edited_or_over(changed),
             Some(job) = self.jobs.ended() => Turn::Ended(job),
-            () = sleep_until(self.due), if !self.plan.job.paused => Turn::Due,
-            Some(_) = self.edges.next() => Turn::Edge,
+            () = self.rounds.due(is_idle), if !self.plan.job.paused => Turn::Due,
         }
     }
 
@@ -101,44 +89,23 @@ impl<L: Launch> Keeper<L> {
     async fn read(&mut self, plans: &mut watch::Receiver<Arc<Plan>>) -> Turn {
         tokio::select! {
             changed = plans.changed() => edited_or_over(changed),
-            (answers, longest) = read_all(self.plan.sources()) => {
-                exposition::triggers::decided(Instant::now() - self.due, longest);
-                Turn::Read(answers)
-            }
-        }
-    }
-
-    /// A server says that there may be something to do. While there are Jobs this means nothing: one of them may be about
-    /// to take it, and what is polled decides.
-    fn look(&mut self) {
-        if self.jobs.is_empty() {
-            self.due = self.due.min(self.rested.max(Instant::now()));
+            answers = self.rounds.read(&self.plan.triggers) => Turn::Read(answers),
         }
     }
 
     /// Starts as many Jobs as the triggers ask for.
     fn decide(&mut self, answers: Vec<Answer>) {
-        self.due = Instant::now() + self.plan.job.polling_interval;
-        self.rested = Instant::now() + bounds::TRIGGER_PAUSE;
         while let Some(job) = self.jobs.ended_already() {
             self.ended(&job);
         }
-        let (scaling, limits) = (&self.plan.job.scaling, Limits::of(&self.plan.job));
-        let triggers = self.plan.triggers.iter().zip(&answers);
-        let queues = triggers.map(|(opened, answer)| {
-            let target = answer.target.unwrap_or(opened.target);
-            arithmetic::read(&answer.reading, target, scaling.strategy, limits.above)
-        });
-        let queues: Vec<_> = queues.collect();
-        let together = arithmetic::together(&queues, scaling.calculation, limits.min, limits.above);
+        let job = &self.plan.job;
+        let Asked { readings, together } = self.rounds.asked(&self.plan.name, job, &self.plan.triggers, answers);
         let counts = self.jobs.counts(self.around.clock.now());
-        let wanted = arithmetic::to_create(scaling.strategy, limits, together, counts) as usize;
+        let wanted = arithmetic::to_create(job.scaling.strategy, Limits::of(job), together, counts) as usize;
         let room = self.jobs.room();
         if wanted > room {
             warn!("{}: {wanted} Jobs are to begin, and there is room for {room}", self.plan.name);
         }
-        let readings: Vec<_> = answers.into_iter().map(|answer| answer.reading).collect();
-        self.tell_of_failures(&readings);
         self.around.told.read(&self.plan, &readings, together.active);
         for _ in 0..wanted.min(room) {
             self.begin();
@@ -149,7 +116,7 @@ impl<L: Launch> Keeper<L> {
         let name = self.around.names.next(&self.plan.job.name).as_str().to_owned();
         let now = self.around.clock.now();
         info!("{name}: begins, for {}", self.plan.name);
-        exposition::triggers::job_began();
+        exposition::triggers::jobs_began(1);
         let busy = self.jobs.start(name.clone(), Arc::clone(&self.plan.work), now);
         self.around.told.began(&self.plan.name, &name, now, busy);
     }
@@ -173,9 +140,9 @@ impl<L: Launch> Keeper<L> {
             self.delete("its ScaledJob is edited", rollout.foreground);
         }
         if !same || self.plan.job.paused {
-            self.due = Instant::now();
+            self.rounds.at_once();
         }
-        self.edges = edges(plan.sources());
+        self.rounds.replace(&plan.triggers);
         self.plan = plan;
         self.around.told.serves(&self.plan);
     }
@@ -187,20 +154,6 @@ impl<L: Launch> Keeper<L> {
         }
         let gone = self.jobs.delete(foreground);
         self.around.told.deleted(&self.plan.name, &gone);
-    }
-
-    /// A line for each trigger that fails and did not before, or does not any more.
-    fn tell_of_failures(&mut self, readings: &[Reading]) {
-        self.failing.resize(readings.len(), false);
-        for ((opened, reading), failing) in self.plan.triggers.iter().zip(readings).zip(&mut self.failing) {
-            let (object, trigger) = (&self.plan.name, opened.title());
-            match reading {
-                Reading::Failed(why) if !*failing => warn!("{object}: {trigger} cannot be read: {why}"),
-                Reading::Value { .. } | Reading::NoData if *failing => info!("{object}: {trigger} is read again"),
-                _ => {}
-            }
-            *failing = matches!(reading, Reading::Failed(_));
-        }
     }
 }
 

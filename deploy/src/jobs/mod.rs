@@ -10,6 +10,7 @@ mod keeper;
 mod keepers;
 mod launch;
 mod plan;
+mod rounds;
 #[cfg(test)]
 mod stories;
 mod table;
@@ -19,4 +20,5 @@ mod told;
 pub(crate) use keepers::Keepers;
 pub(crate) use launch::{Launch, Work};
 pub(crate) use plan::Plan;
+pub(crate) use rounds::{Asked, Rounds};
 pub(crate) use told::Told;

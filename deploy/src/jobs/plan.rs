@@ -7,7 +7,7 @@ use config::keda::ScaledJob;
 use config::manifest::DeclaredJob;
 
 use super::launch::Work;
-use crate::sources::{self, Pool, Source};
+use crate::sources::{self, Pool};
 use crate::triggers::{self, Opened};
 
 /// A ScaledJob that can be served.
@@ -40,9 +40,5 @@ impl Plan {
     /// Secret says. Those hold for Jobs that begin later.
     pub(super) fn is_the_same_as(&self, other: &Plan) -> bool {
         self.job == ScaledJob { paused: self.job.paused, ..other.job.clone() }
-    }
-
-    pub(super) fn sources(&self) -> impl Iterator<Item = &dyn Source> {
-        self.triggers.iter().map(|opened| opened.source.as_ref())
     }
 }

@@ -230,6 +230,13 @@ async fn kedas_own_definitions_are_left_alone_and_served_by() {
              that it has"
         )
     );
+    assert_eq!(
+        lines[1],
+        format!(
+            "warning: {named}/scaledjobs.keda.sh stays, and so do ScaledJobs: their Jobs go on to their ends, and no \
+             others begin"
+        )
+    );
     assert!(ours.get(&Key::new("customresourcedefinitions", "", "scaledobjects.keda.sh")).is_some());
 }
 

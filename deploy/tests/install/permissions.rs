@@ -65,7 +65,7 @@ fn another_kind_is_granted_by_its_name() {
 }
 
 #[test]
-fn of_kedas_objects_only_the_status_is_written_and_secrets_are_read_where_that_is_listed() {
+fn of_kedas_objects_only_the_status_and_jobs_are_written_and_secrets_are_read_where_that_is_listed() {
     let roles = Roles::of(&["--keda-objects", "--trigger-secrets=bank,desk"]);
     for asked in KEDA {
         assert_eq!(roles.allowed("rouse-autoscaler", asked), asked.verbs, "{} {}", asked.what, asked.which);
@@ -75,6 +75,8 @@ fn of_kedas_objects_only_the_status_is_written_and_secrets_are_read_where_that_i
     let more = [
         to("list watch", "secrets", "bank/"),
         to("patch update delete", "scaledobjects.keda.sh", "shop/web"),
+        to("create patch update delete", "scaledjobs.keda.sh", "shop/report"),
+        to("create delete", "cronjobs.batch", "shop/"),
         to("get update", "leases.coordination.k8s.io", "keda/operator.keda.sh"),
         to("patch delete", "apiservices.apiregistration.k8s.io", "/v1beta1.external.metrics.k8s.io"),
         to("get", "apiservices.apiregistration.k8s.io", "/v1beta1.metrics.k8s.io"),

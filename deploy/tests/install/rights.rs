@@ -63,6 +63,10 @@ pub(crate) const KEDA: &[Asked] = &[
     to("list watch", "triggerauthentications.keda.sh", "shop/redis"),
     to("list watch", "clustertriggerauthentications.keda.sh", "/redis"),
     to("patch", "scaledobjects.keda.sh/status", "shop/web"),
+    to("list watch", "scaledjobs.keda.sh", "shop/report"),
+    to("patch", "scaledjobs.keda.sh/status", "shop/report"),
+    to("update", "scaledjobs.keda.sh/finalizers", "shop/report"),
+    to("list watch create delete", "jobs.batch", "shop/"),
     to("get", "apiservices.apiregistration.k8s.io", "/v1beta1.external.metrics.k8s.io"),
     to("list", "leases.coordination.k8s.io", "keda/operator.keda.sh"),
     to("get", "secrets", "bank/password"),
@@ -103,5 +107,6 @@ pub(crate) const NOBODY: &[Asked] = &[
     to("patch", "nodes", "/node-1"),
     to("get", "nodes/proxy", "/node-1"),
     to("patch", "rollouts.argoproj.io/scale", "shop/web"),
+    to("patch update", "jobs.batch", "shop/report-1"),
     to("get", "/metrics", ""),
 ];

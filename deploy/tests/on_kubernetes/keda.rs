@@ -19,7 +19,7 @@ const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/keda/leases/operato
 const METRICS: &str = "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.external.metrics.k8s.io";
 
 /// A whole year but for its last minute, in which three pods are wanted.
-fn cron() -> Value {
+pub(crate) fn cron() -> Value {
     let metadata = json!({ "timezone": "UTC", "start": "0 0 1 1 *", "end": "59 23 31 12 *", "desiredReplicas": "3" });
     json!({ "type": "cron", "metadata": metadata })
 }
@@ -55,7 +55,7 @@ fn lease(renewed: &str) -> Value {
 }
 
 /// A cluster with `hello`, at zero unless it is there, where ScaledObjects are served if KEDA does not run.
-async fn town(apiserver: Apiserver, secrets: &[&str]) -> Town {
+pub(crate) async fn town(apiserver: Apiserver, secrets: &[&str]) -> Town {
     if apiserver.get(HELLO).is_none() {
         apiserver.put(HELLO, plain("hello", 0));
     }
@@ -64,6 +64,7 @@ async fn town(apiserver: Apiserver, secrets: &[&str]) -> Town {
         writes: town.parts.writes.clone(),
         discovered: Arc::clone(&town.parts.discovered),
         platform: Arc::clone(&town.platform),
+        clock: town.parts.clock,
         teller: town.parts.teller.clone(),
         namespace: "rouse-system".to_owned(),
         secrets: secrets.iter().map(|namespace| (*namespace).to_owned()).collect(),

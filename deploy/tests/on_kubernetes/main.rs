@@ -17,5 +17,6 @@ mod named;
 mod other_kinds;
 mod ports;
 mod routed;
+mod scaled_jobs;
 mod unreadable;
 mod wakes;

@@ -50,6 +50,21 @@ impl Observed {
         }
     }
 
+    /// A Job that [`Observed::created`] told of was not created after all.
+    pub fn refused(&mut self, name: &str) {
+        self.expected.remove(name);
+    }
+
+    /// Those of which `is_seen` is so are seen, and are not expected when they are gone again.
+    pub fn see(&mut self, is_seen: impl Fn(&str) -> bool) {
+        self.expected.retain(|name, _| !is_seen(name));
+    }
+
+    /// Whether no Job is expected.
+    pub fn is_empty(&self) -> bool {
+        self.expected.is_empty()
+    }
+
     /// How many Jobs there are, of which `seen` are seen.
     pub fn counts(&mut self, seen: &[Job<'_>], now: Time) -> Counts {
         let names: BTreeSet<&str> = seen.iter().map(|job| job.name).collect();
@@ -80,6 +95,17 @@ mod tests {
         assert_eq!(jobs.counts(&[running("a")], Time::ZERO), Counts { running: 2, pending: 1 });
         // It is gone again: seen once, it is not expected any more.
         assert_eq!(jobs.counts(&[], Time::ZERO), Counts { running: 1, pending: 1 });
+    }
+
+    #[test]
+    fn what_was_refused_or_seen_is_not_expected_any_more() {
+        let mut jobs = Observed::default();
+        ["a", "b", "c"].into_iter().for_each(|name| jobs.created(name, Time::ZERO));
+        jobs.refused("a");
+        jobs.see(|name| name == "b");
+        assert_eq!(jobs.counts(&[], Time::ZERO), Counts { running: 1, pending: 1 });
+        jobs.see(|_| true);
+        assert!(jobs.is_empty());
     }
 
     #[test]

@@ -47,8 +47,9 @@ pub(super) struct Found {
     pub(super) labelled: Vec<Object>,
     /// The definition of Knative's `Service`, if it is ours.
     pub(super) definition: Option<Object>,
-    /// The definition of KEDA's ScaledObject, if it is ours.
+    /// The definitions of KEDA's ScaledObject and ScaledJob, if they are ours.
     pub(super) scaled_objects: Option<Object>,
+    pub(super) scaled_jobs: Option<Object>,
     /// Our other objects, in the order in which they came.
     pub(super) ours: Vec<Object>,
 }
@@ -91,8 +92,9 @@ impl Found {
         }
         found.ours.extend(trigger_secrets(cluster).await?);
         found.definition = if_ours(cluster, knative::definition()).await?;
-        let [scaled_objects, ..] = keda::definitions();
+        let [scaled_objects, scaled_jobs, ..] = keda::definitions();
         found.scaled_objects = if_ours(cluster, scaled_objects).await?;
+        found.scaled_jobs = if_ours(cluster, scaled_jobs).await?;
         let kinds = found.kinds(cluster).await?;
         found.workloads = workloads::read(cluster, &kinds).await?;
         let slices = cluster.list(&serves.slices, None, &format!("{SLICE_MANAGER}={MANAGED_BY}")).await?;

@@ -45,6 +45,9 @@ pub(super) fn plan(found: &Found, leaving: Leaving) -> Plan {
     warnings.extend(found.scaled_objects.iter().map(|definition| {
         format!("{definition} stays, and so do ScaledObjects: what they name keeps the replicas that it has")
     }));
+    warnings.extend(found.scaled_jobs.iter().map(|definition| {
+        format!("{definition} stays, and so do ScaledJobs: their Jobs go on to their ends, and no others begin")
+    }));
     Plan { steps, warnings }
 }
 
@@ -150,6 +153,7 @@ mod tests {
             labelled: vec![object("Namespace", "kube-system")],
             definition: None,
             scaled_objects: None,
+            scaled_jobs: None,
             ours: vec![object("Namespace", "rouse-system"), object("ConfigMap", CONFIG_AUTOSCALER)],
         }
     }

@@ -77,15 +77,23 @@ const KNATIVE_SERVICES: &[Grant] = &[
     Grant { group: "", resources: &["services"], names: &[], verbs: &["get", "create"] },
 ];
 
-/// What it may do besides where it serves KEDA's objects: looks whether KEDA does.
+/// What it may do besides where it serves KEDA's objects: creates Jobs, and looks whether KEDA does.
 const KEDA_OBJECTS: &[Grant] = &[
     Grant {
         group: "keda.sh",
-        resources: &["scaledobjects", "triggerauthentications", "clustertriggerauthentications"],
+        resources: &["scaledobjects", "scaledjobs", "triggerauthentications", "clustertriggerauthentications"],
         names: &[],
         verbs: &["list", "watch"],
     },
-    Grant { group: "keda.sh", resources: &["scaledobjects/status"], names: &[], verbs: &["patch"] },
+    Grant {
+        group: "keda.sh",
+        resources: &["scaledobjects/status", "scaledjobs/status"],
+        names: &[],
+        verbs: &["patch"],
+    },
+    // Some clusters ask for it of whoever creates what is not to outlive a ScaledJob.
+    Grant { group: "keda.sh", resources: &["scaledjobs/finalizers"], names: &[], verbs: &["update"] },
+    Grant { group: "batch", resources: &["jobs"], names: &[], verbs: &["list", "watch", "create", "delete"] },
     Grant { group: "apiregistration.k8s.io", resources: &["apiservices"], names: &[keda::METRICS], verbs: &["get"] },
     Grant { group: "coordination.k8s.io", resources: &["leases"], names: &[keda::LEASE], verbs: &["list"] },
 ];

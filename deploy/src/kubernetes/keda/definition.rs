@@ -3,13 +3,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{cluster_trigger_authentications, scaled_objects, trigger_authentications};
+use super::{cluster_trigger_authentications, scaled_jobs, scaled_objects, trigger_authentications};
 use crate::kubernetes::names::MANAGED_BY;
 
 /// The CustomResourceDefinitions: KEDA's group, version, names and columns.
-pub fn definitions() -> [Value; 3] {
-    let [objects, namespaced, of_cluster] =
-        [scaled_objects(), trigger_authentications(), cluster_trigger_authentications()].map(|kind| kind.kind);
+pub fn definitions() -> [Value; 4] {
+    let all = [scaled_objects(), scaled_jobs(), trigger_authentications(), cluster_trigger_authentications()];
+    let [objects, jobs, namespaced, of_cluster] = all.map(|kind| kind.kind);
     let by = |name: &str, path: &str| column(name, "string", path);
     let authentication = vec![
         by("Secret", ".spec.secretTargetRef[*].name"),
@@ -18,6 +18,7 @@ pub fn definitions() -> [Value; 3] {
     ];
     [
         definition(&objects, "Namespaced", "so", &scaled_object(), &columns()),
+        definition(&jobs, "Namespaced", "sj", &scaled_job(), &job_columns()),
         definition(&namespaced, "Namespaced", "ta", &trigger_authentication(), &authentication),
         definition(&of_cluster, "Cluster", "cta", &trigger_authentication(), &authentication),
     ]
@@ -55,8 +56,11 @@ fn column(name: &str, kind: &str, path: &str) -> Value {
     json!({ "name": name, "type": kind, "jsonPath": path })
 }
 
+fn condition(kind: &str) -> Value {
+    column(kind, "string", &format!(".status.conditions[?(@.type=='{kind}')].status"))
+}
+
 fn columns() -> Vec<Value> {
-    let condition = |kind: &str| column(kind, "string", &format!(".status.conditions[?(@.type=='{kind}')].status"));
     vec![
         column("ScaleTargetKind", "string", ".status.scaleTargetKind"),
         column("ScaleTargetName", "string", ".spec.scaleTargetRef.name"),
@@ -65,6 +69,19 @@ fn columns() -> Vec<Value> {
         condition("Ready"),
         condition("Active"),
         condition("Fallback"),
+        condition("Paused"),
+        column("Triggers", "string", ".status.triggersTypes"),
+        column("Authentications", "string", ".status.authenticationsTypes"),
+        column("Age", "date", ".metadata.creationTimestamp"),
+    ]
+}
+
+fn job_columns() -> Vec<Value> {
+    vec![
+        column("Min", "integer", ".spec.minReplicaCount"),
+        column("Max", "integer", ".spec.maxReplicaCount"),
+        condition("Ready"),
+        condition("Active"),
         condition("Paused"),
         column("Triggers", "string", ".status.triggersTypes"),
         column("Authentications", "string", ".status.authenticationsTypes"),
@@ -92,14 +109,18 @@ fn list(items: Value) -> Value {
     json!({ "type": "array", "items": items })
 }
 
-fn scaled_object() -> Value {
-    let text = || json!({ "type": "string" });
-    let number = |least: u32| json!({ "type": "integer", "format": "int32", "minimum": least });
-    let switch = || json!({ "type": "boolean" });
-    let target = [("name", text()), ("kind", text()), ("apiVersion", text()), ("envSourceContainerName", text())];
+fn text() -> Value {
+    json!({ "type": "string" })
+}
+
+fn number(least: u32) -> Value {
+    json!({ "type": "integer", "format": "int32", "minimum": least })
+}
+
+fn triggers() -> Value {
     let reference = object(&["name"], &[("name", text()), ("kind", text())]);
-    let metadata = json!({ "type": "object", "additionalProperties": { "type": "string" } });
-    let trigger = object(
+    let metadata = json!({ "type": "object", "additionalProperties": text() });
+    list(object(
         &["type", "metadata"],
         &[
             ("type", text()),
@@ -107,9 +128,13 @@ fn scaled_object() -> Value {
             ("metadata", metadata),
             ("authenticationRef", reference),
             ("metricType", text()),
-            ("useCachedMetrics", switch()),
+            ("useCachedMetrics", json!({ "type": "boolean" })),
         ],
-    );
+    ))
+}
+
+fn scaled_object() -> Value {
+    let target = [("name", text()), ("kind", text()), ("apiVersion", text()), ("envSourceContainerName", text())];
     let fallback = object(
         &["failureThreshold", "replicas"],
         &[("failureThreshold", number(0)), ("replicas", number(0)), ("behavior", text())],
@@ -118,7 +143,7 @@ fn scaled_object() -> Value {
     let advanced = object(
         &[],
         &[
-            ("restoreToOriginalReplicaCount", switch()),
+            ("restoreToOriginalReplicaCount", json!({ "type": "boolean" })),
             ("horizontalPodAutoscalerConfig", object(&[], &[("name", text()), ("behavior", any())])),
             ("scalingModifiers", object(&[], &modifiers)),
         ],
@@ -135,13 +160,39 @@ fn scaled_object() -> Value {
             ("maxReplicaCount", number(1)),
             ("advanced", advanced),
             ("fallback", fallback),
-            ("triggers", list(trigger)),
+            ("triggers", triggers()),
+        ],
+    )
+}
+
+/// What a Job is the apiserver looks at when one is created.
+fn scaled_job() -> Value {
+    let scaling = [
+        ("strategy", text()),
+        ("customScalingQueueLengthDeduction", json!({ "type": "integer", "format": "int32" })),
+        ("customScalingRunningJobPercentage", text()),
+        ("pendingPodConditions", list(text())),
+        ("multipleScalersCalculation", text()),
+    ];
+    object(
+        &["jobTargetRef", "triggers"],
+        &[
+            ("jobTargetRef", object(&["template"], &[("template", any())])),
+            ("pollingInterval", number(1)),
+            ("minReplicaCount", number(0)),
+            ("maxReplicaCount", number(0)),
+            ("successfulJobsHistoryLimit", number(0)),
+            ("failedJobsHistoryLimit", number(0)),
+            ("envSourceContainerName", text()),
+            ("rolloutStrategy", text()),
+            ("rollout", object(&[], &[("strategy", text()), ("propagationPolicy", text())])),
+            ("scalingStrategy", object(&[], &scaling)),
+            ("triggers", triggers()),
         ],
     )
 }
 
 fn trigger_authentication() -> Value {
-    let text = || json!({ "type": "string" });
     let by_key = || {
         let fields = [("parameter", text()), ("name", text()), ("key", text())];
         list(object(&["parameter", "name", "key"], &fields))
@@ -168,12 +219,15 @@ mod tests {
     fn they_are_definitions_under_kedas_names() {
         let read = definitions().map(|value| serde_json::from_value::<CustomResourceDefinition>(value).unwrap());
         let names = read.each_ref().map(|definition| definition.metadata.name.as_deref().unwrap());
-        let expected =
-            ["scaledobjects.keda.sh", "triggerauthentications.keda.sh", "clustertriggerauthentications.keda.sh"];
+        let expected = [
+            "scaledobjects.keda.sh",
+            "scaledjobs.keda.sh",
+            "triggerauthentications.keda.sh",
+            "clustertriggerauthentications.keda.sh",
+        ];
         assert_eq!(names, expected);
-        for (definition, kind) in
-            read.iter().zip([scaled_objects(), trigger_authentications(), cluster_trigger_authentications()])
-        {
+        let kinds = [scaled_objects(), scaled_jobs(), trigger_authentications(), cluster_trigger_authentications()];
+        for (definition, kind) in read.iter().zip(kinds) {
             assert_eq!((&definition.spec.names.kind, &definition.spec.names.plural), (&kind.kind, &kind.plural));
             assert_eq!(definition.spec.versions[0].name, kind.version);
         }

@@ -1,32 +1,48 @@
-//! KEDA's ScaledObjects in a cluster where KEDA does not run: what each names is scaled by what its triggers count.
+//! KEDA's ScaledObjects and ScaledJobs in a cluster where KEDA does not run.
 //!
-//! Whether they are served at all is looked at each minute ([`standing`]). While they are, the [`controller`] watches them,
-//! makes a plan of each for [`crate::triggers::Keepers`], with the Secrets, ConfigMaps and variables that its triggers use
-//! (`config::manifest::given_on_cluster` says which; [`surroundings`] reads them), and names what it scales to the
-//! platform. What users see of it is its [`status`], written late and only when it changed.
+//! Whether they are served at all is looked at each minute ([`standing`]). While they are, a [`controller`] for each of the two
+//! kinds watches them, makes a plan of each with the Secrets, ConfigMaps and variables that its triggers use
+//! (`config::manifest::given_on_cluster` says which; [`surroundings`] reads them), and has it kept: of [`objects`] by
+//! [`crate::triggers::Keepers`], and what they scale is named to the platform; of [`jobs`] by keepers that create Jobs. What both
+//! need is at the [`desk`]. What users see of one is its [`status`], written late and only when it changed.
 
 mod controller;
 mod definition;
+mod desk;
 mod due;
+mod jobs;
+mod objects;
 mod run;
-mod served;
-mod serving;
+mod serves;
 mod standing;
 mod status;
 mod surroundings;
 mod telling;
+mod trouble;
+mod words;
 
 pub use definition::definitions;
 pub use run::{KedaParts, run};
 pub use standing::{LEASE, METRICS};
 
-use kube::core::ApiResource;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use kube::Api;
+use kube::core::{ApiResource, DynamicObject};
+use kube::runtime::watcher::{self, Event};
+
+use super::watch::{Which, watch};
+use super::writes::Writes;
 
 /// What is read of KEDA's objects, in which version.
 const GROUP_VERSION: &str = "keda.sh/v1alpha1";
 
 fn scaled_objects() -> ApiResource {
     resource("ScaledObject", "scaledobjects")
+}
+
+fn scaled_jobs() -> ApiResource {
+    resource("ScaledJob", "scaledjobs")
 }
 
 fn trigger_authentications() -> ApiResource {
@@ -45,4 +61,14 @@ fn resource(kind: &str, plural: &str) -> ApiResource {
         kind: kind.to_owned(),
         plural: plural.to_owned(),
     }
+}
+
+/// Watches objects of `kind`; errors are told in the log, and it goes on.
+fn watched(writes: &Writes, kind: &ApiResource, which: Which) -> BoxStream<'static, Event<DynamicObject>> {
+    let of = format!("{}.{}", kind.plural, kind.group);
+    let fine = move |event: watcher::Result<Event<DynamicObject>>| {
+        let event = event.inspect_err(|error| tracing::warn!(%error, "the watch of {of} broke"));
+        std::future::ready(event.ok())
+    };
+    watch(Api::all_with(writes.client().clone(), kind), which).filter_map(fine).boxed()
 }

@@ -5,18 +5,23 @@ use std::sync::Arc;
 
 use config::bounds;
 use k8s_openapi::jiff::Timestamp;
+use queue_proxy::Clock;
 use tokio::time::sleep;
 
 use super::controller::Controller;
+use super::jobs::ScaledJobs;
+use super::objects::ScaledObjects;
 use super::standing::Standing;
 use crate::exposition;
 use crate::kubernetes::discovery::Discovered;
 use crate::kubernetes::platform::KubernetesPlatform;
+use crate::kubernetes::route::endpoints;
 use crate::kubernetes::told::Teller;
 use crate::kubernetes::writes::Writes;
+use crate::sources::{Pool, PoolSettings};
 use crate::triggers::Keepers;
 
-/// What serving ScaledObjects takes.
+/// What serving ScaledObjects and ScaledJobs takes.
 #[derive(Clone, Debug)]
 pub struct KedaParts {
     /// How it reads and writes.
@@ -25,6 +30,8 @@ pub struct KedaParts {
     pub discovered: Arc<Discovered>,
     /// Who watches and scales what they name.
     pub platform: Arc<KubernetesPlatform>,
+    /// What time it is.
+    pub clock: Clock,
     /// Who hears of what becomes of them.
     pub teller: Teller,
     /// Our own namespace, where the Secrets and ConfigMaps of ClusterTriggerAuthentications are.
@@ -33,20 +40,27 @@ pub struct KedaParts {
     pub secrets: Vec<String>,
 }
 
-/// Serves ScaledObjects by `keepers` for as long as it is polled, whenever the cluster has them and KEDA does not run; who
+/// Serves ScaledObjects by `keepers`, and ScaledJobs, for as long as it is polled, whenever the cluster has them and KEDA does not run; who
 /// does is looked at each [`bounds::KEDA_LOOK`].
 ///
 /// To be run by the one who leads.
 pub async fn run(parts: KedaParts, mut keepers: Keepers) -> Infallible {
     let mut standing = changed(&parts, None).await;
     loop {
-        if standing == Standing::Rouse {
-            let mut controller = Controller::new(&parts, &mut keepers);
+        if let Standing::Rouse { jobs: has_jobs } = standing {
+            // What several ask for, of whichever kind, is read once.
+            let endpoints = endpoints(parts.writes.client().clone(), parts.discovered.endpoint_slices.clone());
+            let pool = Pool::new(PoolSettings { endpoints, ..PoolSettings::default() });
+            let objects = ScaledObjects::new(&parts.platform, &parts.discovered, &mut keepers);
+            let mut objects = Controller::new(&parts, &pool, objects);
+            let mut jobs = Controller::new(&parts, &pool, ScaledJobs::new(&parts));
             standing = tokio::select! {
-                never = controller.run() => match never {},
+                never = objects.run() => match never {},
+                never = jobs.run(), if has_jobs => match never {},
                 next = changed(&parts, Some(&standing)) => next,
             };
-            controller.stop().await;
+            objects.stop().await;
+            jobs.stop().await;
         } else {
             standing = changed(&parts, Some(&standing)).await;
         }
@@ -64,7 +78,7 @@ async fn changed(parts: &KedaParts, before: Option<&Standing>) -> Standing {
         match Standing::look(parts.writes.client(), Timestamp::now()).await {
             Ok(now) if before != Some(&now) => {
                 tracing::info!("{now}");
-                exposition::triggers::served(now == Standing::Rouse);
+                exposition::triggers::served(matches!(now, Standing::Rouse { .. }));
                 return now;
             }
             Ok(_) => {}

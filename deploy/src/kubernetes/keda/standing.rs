@@ -20,8 +20,8 @@ pub const LEASE: &str = "operator.keda.sh";
 /// Who serves them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// We do.
-    Rouse,
+    /// We do; ScaledJobs only where they are defined, which an older installation has not done.
+    Rouse { jobs: bool },
     /// The cluster has no such objects.
     Undefined,
     /// KEDA does: its Service `namespace/name` serves external metrics.
@@ -33,7 +33,14 @@ pub(super) enum Standing {
 impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Standing::Rouse => write!(f, "ScaledObjects are served: KEDA does not run here"),
+            Standing::Rouse { jobs: true } => {
+                write!(f, "ScaledObjects and ScaledJobs are served: KEDA does not run here")
+            }
+            Standing::Rouse { jobs: false } => write!(
+                f,
+                "ScaledObjects are served: KEDA does not run here; the cluster has no ScaledJobs, which rouse install \
+                 --keda-objects defines"
+            ),
             Standing::Undefined => {
                 write!(f, "the cluster serves no {GROUP_VERSION}: there are no ScaledObjects to serve")
             }
@@ -53,7 +60,9 @@ impl Standing {
     /// # Errors
     /// When the apiserver does not say: then what was so before is to hold.
     pub(super) async fn look(client: &Client, now: Timestamp) -> Result<Standing, kube::Error> {
-        if !is_defined(client).await? {
+        let defined = defined(client).await?;
+        let has = |kind: ApiResource| defined.contains(&kind.plural);
+        if !has(super::scaled_objects()) {
             return Ok(Standing::Undefined);
         }
         let services: Api<DynamicObject> = Api::all_with(client.clone(), &api_services());
@@ -65,16 +74,17 @@ impl Standing {
         let named = leases.list(&ListParams::default().fields(&format!("metadata.name={LEASE}"))).await?;
         let mut fresh = named.items.iter().filter(|lease| lease.metadata.name.as_deref() == Some(LEASE));
         let fresh = fresh.find(|lease| is_fresh(&lease.data, now));
-        Ok(fresh.map_or(Standing::Rouse, |lease| {
+        Ok(fresh.map_or(Standing::Rouse { jobs: has(super::scaled_jobs()) }, |lease| {
             Standing::KedaByLease(lease.metadata.namespace.clone().unwrap_or_default())
         }))
     }
 }
 
-async fn is_defined(client: &Client) -> Result<bool, kube::Error> {
+/// The plurals of KEDA's objects that the cluster serves.
+async fn defined(client: &Client) -> Result<Vec<String>, kube::Error> {
     match client.list_api_group_resources(GROUP_VERSION).await {
-        Ok(served) => Ok(served.resources.iter().any(|resource| resource.name == super::scaled_objects().plural)),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+        Ok(served) => Ok(served.resources.into_iter().map(|resource| resource.name).collect()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Vec::new()),
         Err(error) => Err(error),
     }
 }

@@ -1,8 +1,10 @@
-//! What users see of a ScaledObject: `kubectl get scaledobject`, in KEDA's words; and which of it is news.
+//! What users see of a ScaledObject or ScaledJob: `kubectl get`, in KEDA's words; and which of it is news.
 
+use config::keda::Trigger;
 use kube::core::ApiResource;
 use serde_json::{Map, Value, json};
 
+use super::words::{SCALED_OBJECT, Words};
 use crate::kubernetes::told::Tone;
 use crate::triggers::TriggersNow;
 
@@ -23,24 +25,35 @@ pub(super) struct Facts {
     pub(super) paused: Option<Option<u32>>,
 }
 
-const READY: &str = "ScaledObject is defined correctly and is ready for scaling";
-const FAILING: &str = "Triggers defined in ScaledObject are not working correctly";
-const PARTLY: &str = "Some triggers defined in ScaledObject are not working correctly";
-const ACTIVE: &str = "Scaling is performed because triggers are active";
+/// Why `Ready` is not true where triggers fail, and where Jobs cannot be created.
+pub(super) const FAILING: [&str; 2] = ["TriggerError", "PartialTriggerError"];
+pub(super) const NOT_CREATED: &str = "KEDAJobCreateFailed";
+
+pub(super) const ACTIVE: &str = "Scaling is performed because triggers are active";
 const COOLDOWN: &str = "Scaler cooling down because triggers are not active";
-const INACTIVE: &str = "Scaling is not performed because triggers are not active";
+pub(super) const INACTIVE: &str = "Scaling is not performed because triggers are not active";
 const FALLBACK: &str = "At least one trigger is falling back on this scaled object";
 const NO_FALLBACK: &str = "No fallbacks are active on this scaled object";
-const PAUSED: &str = "ScaledObject is paused";
-const UNPAUSED: &str = "pause annotation removed for ScaledObject";
 
-/// The status of one that is served; none before its triggers were read.
+/// The TriggerAuthentications that `triggers` name, each once.
+pub(super) fn authentications(triggers: &[Trigger]) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for named in triggers.iter().filter_map(|trigger| trigger.authentication.as_ref()) {
+        if !all.contains(&named.name) {
+            all.push(named.name.clone());
+        }
+    }
+    all
+}
+
+/// The status of a ScaledObject that is served; none before its triggers were read.
 pub(super) fn served(before: &Value, facts: &Facts, now: &TriggersNow) -> Option<Value> {
+    let words = &SCALED_OBJECT;
     let ((ready, ready_reason), (active, active_reason)) = (now.ready?, now.active?);
     let ready_message = match ready {
-        "True" => READY,
-        "Unknown" => PARTLY,
-        _ => FAILING,
+        "True" => words.ready,
+        "Unknown" => words.partly,
+        _ => words.failing,
     };
     let active_message = match active_reason {
         "ScalerActive" => ACTIVE,
@@ -57,7 +70,7 @@ pub(super) fn served(before: &Value, facts: &Facts, now: &TriggersNow) -> Option
             condition("Ready", ready, ready_reason, ready_message),
             condition("Active", active, active_reason, active_message),
             fallback,
-            paused(before, facts.paused.is_some()),
+            paused(words, before, facts.paused.is_some()),
         ],
         "scaleTargetKind": format!("{api_version}.{kind}"),
         "scaleTargetGVKR": { "group": group, "version": version, "kind": kind, "resource": plural },
@@ -73,13 +86,16 @@ pub(super) fn served(before: &Value, facts: &Facts, now: &TriggersNow) -> Option
 }
 
 /// The status of one that cannot be served as it is now: what it was before goes on.
-pub(super) fn refused(before: &Value, message: &str) -> Value {
-    let unknown = |kind: &str| {
-        let of_kind = conditions(before).find(|condition| condition["type"] == kind).cloned();
-        of_kind.unwrap_or_else(|| json!({ "type": kind, "status": "Unknown" }))
-    };
-    let ready = condition("Ready", "False", "ScaledObjectCheckFailed", message);
-    json!({ "conditions": [ready, unknown("Active"), unknown("Fallback"), unknown("Paused")] })
+pub(super) fn refused(words: &Words, before: &Value, message: &str) -> Value {
+    let ready = condition("Ready", "False", words.refused_reason, message);
+    let others = words.others.iter().map(|kind| kept(before, kind));
+    json!({ "conditions": std::iter::once(ready).chain(others).collect::<Vec<_>>() })
+}
+
+/// The condition as it was; one that never was is not known.
+pub(super) fn kept(before: &Value, kind: &str) -> Value {
+    let was = conditions(before).find(|condition| condition["type"] == kind).cloned();
+    was.unwrap_or_else(|| json!({ "type": kind, "status": "Unknown" }))
 }
 
 /// Whether `status` says anything that `before` does not.
@@ -88,7 +104,7 @@ pub(super) fn differs(status: &Value, before: &Value) -> bool {
 }
 
 /// What is to be told of the way from one status to the next, with what triggers say of their failing.
-pub(super) fn news(before: &Value, after: &Value, errors: &str) -> Vec<(Tone, &'static str, String)> {
+pub(super) fn news(words: &Words, before: &Value, after: &Value, errors: &str) -> Vec<(Tone, &'static str, String)> {
     let mut news = Vec::new();
     for condition in conditions(after) {
         let kind = condition["type"].as_str().unwrap_or_default();
@@ -98,19 +114,22 @@ pub(super) fn news(before: &Value, after: &Value, errors: &str) -> Vec<(Tone, &'
         let is_same = was == is && (kind != "Ready" || was == "True" || said(before) == said(after));
         let told = match (kind, is) {
             _ if is_same => continue,
-            ("Ready", "True") => (Tone::Normal, "ScaledObjectReady", message.to_owned()),
-            ("Ready", _) if text(condition, "reason") == "ScaledObjectCheckFailed" => {
-                (Tone::Warning, "ScaledObjectCheckFailed", message.to_owned())
-            }
-            ("Ready", _) => (Tone::Warning, "KEDAScalerFailed", format!("{message}: {errors}")),
-            ("Active", "True") => (Tone::Normal, "KEDAScaleTargetActivated", message.to_owned()),
-            ("Active", "False") if was == "True" => (Tone::Normal, "KEDAScaleTargetDeactivated", message.to_owned()),
+            ("Ready", "True") => (Tone::Normal, words.ready_reason, message.to_owned()),
+            ("Ready", _) => match text(condition, "reason") {
+                reason if FAILING.contains(&reason) => {
+                    (Tone::Warning, "KEDAScalerFailed", format!("{message}: {errors}"))
+                }
+                NOT_CREATED => (Tone::Warning, NOT_CREATED, message.to_owned()),
+                _ => (Tone::Warning, words.refused_reason, message.to_owned()),
+            },
+            ("Active", "True") => (Tone::Normal, words.activated, message.to_owned()),
+            ("Active", "False") if was == "True" => (Tone::Normal, words.deactivated, message.to_owned()),
             ("Fallback", "True") => (Tone::Warning, "ScaledObjectFallbackActivated", message.to_owned()),
             ("Fallback", "False") if was == "True" => {
                 (Tone::Normal, "ScaledObjectFallbackDeactivated", message.to_owned())
             }
-            ("Paused", "True") => (Tone::Normal, "ScaledObjectPaused", message.to_owned()),
-            ("Paused", "False") => (Tone::Normal, "ScaledObjectUnpaused", message.to_owned()),
+            ("Paused", "True") => (Tone::Normal, words.paused_reason, message.to_owned()),
+            ("Paused", "False") => (Tone::Normal, words.unpaused_reason, message.to_owned()),
             _ => continue,
         };
         news.push(told);
@@ -125,16 +144,16 @@ fn said(status: &Value) -> (&str, &str) {
 }
 
 /// One that never was paused is not known to be unpaused, as in KEDA.
-fn paused(before: &Value, is_paused: bool) -> Value {
+pub(super) fn paused(words: &Words, before: &Value, is_paused: bool) -> Value {
     let was = conditions(before).find(|condition| condition["type"] == "Paused");
     match (is_paused, was.map(|was| text(was, "status"))) {
-        (true, _) => condition("Paused", "True", "ScaledObjectPaused", PAUSED),
-        (false, Some("True" | "False")) => condition("Paused", "False", "ScaledObjectUnpaused", UNPAUSED),
+        (true, _) => condition("Paused", "True", words.paused_reason, words.paused),
+        (false, Some("True" | "False")) => condition("Paused", "False", words.unpaused_reason, words.unpaused),
         (false, _) => json!({ "type": "Paused", "status": "Unknown" }),
     }
 }
 
-fn condition(kind: &str, status: &str, reason: &str, message: &str) -> Value {
+pub(super) fn condition(kind: &str, status: &str, reason: &str, message: &str) -> Value {
     let fields = [("type", kind), ("status", status), ("reason", reason), ("message", message)];
     Value::Object(fields.map(|(field, text)| (field.to_owned(), Value::from(text))).into_iter().collect::<Map<_, _>>())
 }
@@ -173,7 +192,7 @@ mod tests {
     const AWAKE: (&str, &str) = ("True", "ScalerActive");
 
     fn reasons(before: &Value, after: &Value) -> Vec<&'static str> {
-        news(before, after, "redis: no answer").into_iter().map(|(_, reason, _)| reason).collect()
+        news(&SCALED_OBJECT, before, after, "redis: no answer").into_iter().map(|(_, reason, _)| reason).collect()
     }
 
     #[test]
@@ -184,7 +203,7 @@ mod tests {
             asleep,
             json!({
                 "conditions": [
-                    { "type": "Ready", "status": "True", "reason": "ScaledObjectReady", "message": READY },
+                    { "type": "Ready", "status": "True", "reason": "ScaledObjectReady", "message": SCALED_OBJECT.ready },
                     { "type": "Active", "status": "False", "reason": "ScalerNotActive", "message": INACTIVE },
                     { "type": "Fallback", "status": "False", "reason": "NoFallbackFound", "message": NO_FALLBACK },
                     { "type": "Paused", "status": "Unknown" },
@@ -210,19 +229,19 @@ mod tests {
     fn a_failure_is_told_with_its_cause_and_its_end() {
         let well = served(&Value::Null, &facts(), &now(WELL, ASLEEP)).unwrap();
         let failing = served(&well, &facts(), &now(("False", "TriggerError"), ASLEEP)).unwrap();
-        let told = news(&well, &failing, "redis: no answer");
-        assert_eq!(told, [(Tone::Warning, "KEDAScalerFailed", format!("{FAILING}: redis: no answer"))]);
+        let told = news(&SCALED_OBJECT, &well, &failing, "redis: no answer");
+        assert_eq!(told, [(Tone::Warning, "KEDAScalerFailed", format!("{}: redis: no answer", SCALED_OBJECT.failing))]);
         assert_eq!(reasons(&failing, &well), ["ScaledObjectReady"]);
     }
 
     #[test]
     fn one_that_is_refused_says_why_and_keeps_what_it_had() {
         let well = served(&Value::Null, &facts(), &now(WELL, AWAKE)).unwrap();
-        let wrong = refused(&well, "spec.triggers: is missing");
+        let wrong = refused(&SCALED_OBJECT, &well, "spec.triggers: is missing");
         assert_eq!(wrong["conditions"][1], well["conditions"][1]);
         assert_eq!(reasons(&well, &wrong), ["ScaledObjectCheckFailed"]);
-        assert_eq!(reasons(&wrong, &refused(&wrong, "spec.triggers: is missing")), [""; 0]);
-        assert_eq!(reasons(&wrong, &refused(&wrong, "something else")), ["ScaledObjectCheckFailed"]);
+        assert_eq!(reasons(&wrong, &refused(&SCALED_OBJECT, &wrong, "spec.triggers: is missing")), [""; 0]);
+        assert_eq!(reasons(&wrong, &refused(&SCALED_OBJECT, &wrong, "something else")), ["ScaledObjectCheckFailed"]);
     }
 
     #[test]

@@ -1,13 +1,15 @@
-//! What became of one ScaledObject: its status, written late and only when it changed, and events.
+//! What became of one object: its status, written late and only when it changed, and events.
 
 use config::bounds;
 use kube::api::{Patch, PatchParams};
-use kube::core::{DynamicObject, Request, Resource};
+use kube::core::{ApiResource, DynamicObject, Request, Resource};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::controller::{Controller, used};
-use super::{scaled_objects, status};
+use super::controller::{Controller, uid};
+use super::desk::Desk;
+use super::serves::Serves;
+use super::status;
 use crate::kubernetes::names::FIELD_MANAGER;
 use crate::kubernetes::told::{About, ObjectRef, Told, Tone};
 use crate::kubernetes::watched::Place;
@@ -19,71 +21,75 @@ pub(super) struct Wrote {
     written: Result<DynamicObject, WriteError>,
 }
 
-impl Controller<'_> {
+impl<S: Serves> Controller<'_, S> {
     /// Its status is looked at soon, but written no more often than it may be.
     pub(super) fn tell_soon(&mut self, place: &Place) {
-        let now = Instant::now();
-        self.statuses
-            .at(place, self.written.get(place).map_or(now, |written| (*written + bounds::KEDA_STATUS).max(now)));
+        let (now, written) = (Instant::now(), self.desk.written.get(place));
+        let at = written.map_or(now, |written| (*written + bounds::KEDA_STATUS).max(now));
+        self.desk.statuses.at(place, at);
     }
 
     /// Writes the status of what is at `place`, if it is another.
     pub(super) fn tell(&mut self, place: Place) {
-        let Some(object) = self.objects.get(&place).cloned() else { return };
+        let Some(object) = self.desk.objects.get(&place).cloned() else { return };
         let before = &object["status"];
-        let now = self.served.get(&place).and_then(|served| self.keepers.told().of(served.workload()));
-        let status = match (self.refused.get(&place), self.served.get(&place), &now) {
-            (Some(why), ..) => Some(status::refused(before, why)),
-            (None, Some(served), Some(now)) => status::served(before, &served.facts, now),
-            _ => None,
+        let status = match self.desk.refused.get(&place) {
+            Some(why) => Some(status::refused(&S::WORDS, before, why)),
+            None => self.serves.status(&place, before),
         };
         let Some(status) = status.filter(|status| status::differs(status, before)) else { return };
-        let errors = now.iter().flat_map(|now| &now.triggers).filter_map(|trigger| {
-            let error = trigger.error.as_ref()?;
-            Some(format!("{}: {error}", trigger.name))
-        });
-        for (tone, reason, message) in status::news(before, &status, &errors.collect::<Vec<_>>().join("; ")) {
-            self.tell_of(&place, uid(&object), tone, reason, message);
+        let errors = self.serves.errors(&place).unwrap_or_default();
+        for (tone, reason, message) in status::news(&S::WORDS, before, &status, &errors) {
+            self.desk.tell_of(&place, uid(&object), tone, reason, message);
         }
-        self.written.insert(place.clone(), Instant::now());
-        let writes = self.parts.writes.clone();
-        self.writing.spawn(async move { Wrote { written: write(&writes, &place, &status).await, place } });
+        self.desk.written.insert(place.clone(), Instant::now());
+        let (writes, kind) = (self.desk.parts.writes.clone(), self.desk.kind.clone());
+        self.desk
+            .writing
+            .spawn(async move { Wrote { written: write::<S>(&writes, &kind, &place, &status).await, place } });
     }
 
     /// A status was written, or could not be.
     pub(super) fn wrote(&mut self, Wrote { place, written }: Wrote) {
         match written {
-            Ok(written) => drop(self.objects.put(&written, used(&written))),
+            Ok(written) => drop(self.desk.objects.put(&written, S::used(&written))),
             Err(error) if error.code() == Some(404) => {}
             Err(error) => {
-                tracing::warn!("the status of ScaledObject {place} cannot be written: {error}");
+                tracing::warn!("the status of {} {place} cannot be written: {error}", self.desk.kind.kind);
                 self.tell_soon(&place);
             }
         }
     }
+}
 
+impl Desk<'_> {
+    /// Tells something of the object at `place` that has this UID.
     pub(super) fn tell_of(&self, place: &Place, uid: String, tone: Tone, reason: &'static str, message: String) {
-        let kind = scaled_objects();
-        let about = About::Object(ObjectRef {
-            api_version: kind.api_version,
-            kind: kind.kind,
-            namespace: place.namespace.clone(),
-            name: place.name.clone(),
-            uid,
-        });
+        let about = about(&self.kind, place, uid);
         self.parts.teller.tell(Told { about, tone, reason, message });
     }
 }
 
-async fn write(writes: &Writes, place: &Place, status: &Value) -> Result<DynamicObject, WriteError> {
-    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    let request = Request::new(DynamicObject::url_path(&scaled_objects(), Some(&place.namespace)))
-        .patch_subresource("status", &place.name, &parameters, &Patch::Merge(json!({ "status": status })))
-        .map_err(kube::Error::BuildRequest)?;
-    writes.send(Urgency::News, "scaled-object-status", request).await
+/// The object of `kind` at `place` that has this UID.
+pub(super) fn about(kind: &ApiResource, place: &Place, uid: String) -> About {
+    About::Object(ObjectRef {
+        api_version: kind.api_version.clone(),
+        kind: kind.kind.clone(),
+        namespace: place.namespace.clone(),
+        name: place.name.clone(),
+        uid,
+    })
 }
 
-/// By which events find it.
-pub(super) fn uid(object: &Value) -> String {
-    object["metadata"]["uid"].as_str().unwrap_or_default().to_owned()
+async fn write<S: Serves>(
+    writes: &Writes,
+    kind: &ApiResource,
+    place: &Place,
+    status: &Value,
+) -> Result<DynamicObject, WriteError> {
+    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let request = Request::new(DynamicObject::url_path(kind, Some(&place.namespace)))
+        .patch_subresource("status", &place.name, &parameters, &Patch::Merge(json!({ "status": status })))
+        .map_err(kube::Error::BuildRequest)?;
+    writes.send(Urgency::News, S::WORDS.written_as, request).await
 }

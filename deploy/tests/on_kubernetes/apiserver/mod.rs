@@ -252,6 +252,8 @@ fn discovery(path: &str) -> Option<Value> {
             &[
                 ("scaledobjects", "ScaledObject"),
                 ("scaledobjects/status", "ScaledObject"),
+                ("scaledjobs", "ScaledJob"),
+                ("scaledjobs/status", "ScaledJob"),
                 ("triggerauthentications", "TriggerAuthentication"),
                 ("clustertriggerauthentications", "ClusterTriggerAuthentication"),
             ],

@@ -5,7 +5,8 @@ use config::keda::ScaledObject;
 use config::manifest::DeclaredObject;
 use kube::core::ApiResource;
 
-use super::status::Facts;
+use crate::kubernetes::keda::desk::uses_others;
+use crate::kubernetes::keda::status::{Facts, authentications};
 
 /// One that is served.
 #[derive(Debug)]
@@ -30,23 +31,27 @@ impl Served {
 
     /// Whether its triggers use anything that may change without its being told.
     pub(super) fn uses_others(&self) -> bool {
-        let given = &self.declared.given;
-        let auth = given.auth.iter().flatten().any(|parameters| !parameters.is_empty());
-        auth || given.env.as_ref().is_some_and(|env| !env.is_empty())
+        uses_others(&self.declared.given)
     }
 }
 
 impl Facts {
     /// Those of `object`, which scales something of `kind`.
-    pub(super) fn of(object: &ScaledObject, kind: ApiResource, metrics: &[String], original: Option<u32>) -> Facts {
-        let mut authentications: Vec<String> = Vec::new();
-        for named in object.triggers.iter().filter_map(|trigger| trigger.authentication.as_ref()) {
-            if !authentications.contains(&named.name) {
-                authentications.push(named.name.clone());
-            }
-        }
+    pub(in crate::kubernetes::keda) fn of(
+        object: &ScaledObject,
+        kind: ApiResource,
+        metrics: &[String],
+        original: Option<u32>,
+    ) -> Facts {
         let paused = object.switches.paused.then_some(object.switches.paused_replicas);
         let triggers = object.triggers.iter().map(|trigger| trigger.kind.clone()).collect();
-        Facts { kind, original, metrics: metrics.to_vec(), triggers, authentications, paused }
+        Facts {
+            kind,
+            original,
+            metrics: metrics.to_vec(),
+            triggers,
+            authentications: authentications(&object.triggers),
+            paused,
+        }
     }
 }

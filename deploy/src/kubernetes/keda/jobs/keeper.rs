@@ -1,0 +1,219 @@
+//! One ScaledJob over time: its triggers are read when they are due, and Jobs are created and deleted.
+
+use std::sync::Arc;
+
+use autoscaler::triggers::jobs::{self as arithmetic, Counts, Ended, Job, JobState, Limits, Observed};
+use queue_proxy::Clock;
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use super::create::create;
+use super::deletes::Deletes;
+use super::plan::Plan;
+use super::pods::Pods;
+use super::rest::Rest;
+use super::seen::{Jobs, SeenJob};
+use super::told::Told;
+use crate::exposition;
+use crate::fleet::Names;
+use crate::jobs::{Asked, Rounds};
+use crate::kubernetes::keda::scaled_jobs;
+use crate::kubernetes::keda::telling::about;
+use crate::kubernetes::told::{Teller, Told as News, Tone};
+use crate::kubernetes::watched::Place;
+use crate::kubernetes::writes::{Urgency, Writes};
+use crate::sources::Answer;
+
+/// What all keepers have.
+pub(super) struct Around {
+    pub(super) writes: Writes,
+    pub(super) teller: Teller,
+    pub(super) clock: Clock,
+    pub(super) names: Names,
+    /// Which Jobs are at work.
+    pub(super) pods: Pods,
+    pub(super) told: Told,
+}
+
+/// Keeps one ScaledJob.
+pub(super) struct Keeper {
+    around: Arc<Around>,
+    plan: Arc<Plan>,
+    /// Those that are seen.
+    jobs: watch::Receiver<Jobs>,
+    /// Those that were created and may not be seen yet.
+    observed: Observed,
+    rounds: Rounds,
+    /// Why a Job could not be created, and how long to wait after that.
+    refusal: Option<String>,
+    rest: Rest,
+    deletes: Deletes,
+    /// Whether Jobs of an older spec are there that are to go.
+    replaces: bool,
+}
+
+impl Keeper {
+    pub(super) fn new(around: Arc<Around>, plan: Arc<Plan>, jobs: watch::Receiver<Jobs>) -> Keeper {
+        let rounds = Rounds::new(&plan.triggers);
+        Keeper {
+            around,
+            plan,
+            jobs,
+            observed: Observed::default(),
+            rounds,
+            refusal: None,
+            rest: Rest::default(),
+            deletes: Deletes::default(),
+            replaces: false,
+        }
+    }
+
+    /// Runs until nobody can change the plan any more.
+    pub(super) async fn keep(mut self, mut plans: watch::Receiver<Arc<Plan>>) {
+        self.tidy();
+        loop {
+            let is_idle = self.is_idle();
+            tokio::select! {
+                changed = plans.changed() => {
+                    let Ok(()) = changed else { return };
+                    let plan = Arc::clone(&plans.borrow_and_update());
+                    self.edit(plan);
+                }
+                Ok(()) = self.jobs.changed() => self.tidy(),
+                failed = self.deletes.next() => {
+                    if let Some((job, error)) = failed {
+                        warn!("{}: its Job {job} cannot be deleted: {error}", self.plan.name);
+                    }
+                    self.tidy();
+                }
+                () = self.rounds.due(is_idle), if !self.plan.job.paused => tokio::select! {
+                    // An edit does not wait for an answer.
+                    changed = plans.changed() => {
+                        let Ok(()) = changed else { return };
+                        let plan = Arc::clone(&plans.borrow_and_update());
+                        self.edit(plan);
+                    }
+                    answers = self.rounds.read(&self.plan.triggers) => self.decide(answers).await,
+                },
+            }
+        }
+    }
+
+    /// From now on the ScaledJob is `plan`.
+    fn edit(&mut self, plan: Arc<Plan>) {
+        if plan.owner.generation != self.plan.owner.generation || self.plan.job.paused {
+            self.rounds.at_once();
+        }
+        self.rounds.replace(&plan.triggers);
+        self.plan = plan;
+        self.tidy();
+    }
+
+    /// Creates as many Jobs as the triggers ask for.
+    async fn decide(&mut self, answers: Vec<Answer>) {
+        let plan = Arc::clone(&self.plan);
+        let Asked { readings, together } = self.rounds.asked(&plan.name, &plan.job, &plan.triggers, answers);
+        self.rounds.spread(plan.job.polling_interval, &plan.triggers, self.around.clock);
+        let counts = self.counts();
+        let wanted = arithmetic::to_create(plan.job.scaling.strategy, Limits::of(&plan.job), together, counts) as usize;
+        let room = self.observed.room();
+        if wanted > room {
+            warn!("{}: {wanted} Jobs are to be created, and there is room for {room}", plan.name);
+        }
+        if wanted == 0 {
+            (self.refusal, self.rest) = (None, Rest::default());
+        } else if self.rest.is_over() {
+            let urgency = if counts.running == 0 { Urgency::Wake } else { Urgency::Scale };
+            self.begin(wanted.min(room), urgency).await;
+        }
+        self.around.told.decided(&plan, &readings, together.active, self.refusal.as_ref());
+    }
+
+    async fn begin(&mut self, wanted: usize, urgency: Urgency) {
+        let (around, plan) = (&self.around, &self.plan);
+        let (created, refusal) = create(around, plan, &mut self.observed, wanted, urgency).await;
+        if created > 0 {
+            info!("{}: created {created} Jobs", plan.name);
+            exposition::triggers::jobs_began(created);
+            self.tell("KEDAJobsCreated", format!("Created {created} jobs"));
+        }
+        match &refusal {
+            Some(why) => {
+                warn!("{}: of {wanted} Jobs {created} could be created: {why}", plan.name);
+                self.rest.begin();
+            }
+            None => self.rest.end(),
+        }
+        self.refusal = refusal;
+    }
+
+    /// Deletes Jobs of an older spec, and those that ended longest ago beyond the history limits.
+    fn tidy(&mut self) {
+        let Keeper { around, plan, jobs, observed, deletes, .. } = self;
+        let jobs = jobs.borrow_and_update();
+        observed.see(|name| jobs.contains_key(name));
+        deletes.retain(|name| jobs.contains_key(name));
+        let (rollout, generation) = (plan.job.rollout, plan.owner.generation);
+        let is_old = |job: &SeenJob| job.ended.is_none() && job.generation.is_some_and(|of| of < generation);
+        let old: Vec<&String> = match rollout.gradual {
+            true => Vec::new(),
+            false => jobs.iter().filter(|(_, job)| is_old(job)).map(|(name, _)| name).collect(),
+        };
+        let ended = jobs.iter().filter(|(_, job)| !job.is_going).filter_map(|(name, job)| {
+            let ended = job.ended?;
+            Some(Ended { name: name.as_str(), at: ended.at, failed: ended.failed })
+        });
+        let surplus = arithmetic::surplus(&ended.collect::<Vec<_>>(), plan.job.successful_kept, plan.job.failed_kept);
+        let namespace = &plan.place.namespace;
+        for name in old.iter().filter(|name| !jobs[**name].is_going) {
+            deletes.ask(&around.writes, namespace, name, rollout.foreground);
+        }
+        for name in surplus {
+            deletes.ask(&around.writes, namespace, name, false);
+        }
+        let old = old.len();
+        drop(jobs);
+        self.replace(old);
+    }
+
+    /// So many Jobs of an older spec are to go. Whoever waits for the last of them goes on at once.
+    fn replace(&mut self, old: usize) {
+        if old > 0 && !self.replaces {
+            info!("{}: {old} Jobs of an older spec are deleted", self.plan.name);
+            self.tell("ScaledJobRolloutCleanupStarted", format!("Deleting {old} jobs of an older generation"));
+        } else if old == 0 && self.replaces {
+            self.rounds.at_once();
+        }
+        self.replaces = old > 0;
+    }
+
+    /// What the strategies count.
+    fn counts(&mut self) -> Counts {
+        let jobs = self.jobs.borrow();
+        let (scaling, namespace) = (&self.plan.job.scaling, &self.plan.place.namespace);
+        let is_at_work = |name: &str| {
+            let job = Place { namespace: namespace.clone(), name: name.to_owned() };
+            self.around.pods.is_at_work(&job, &scaling.pending_pod_conditions)
+        };
+        let seen = jobs.iter().map(|(name, job)| {
+            let state = match job.ended {
+                Some(_) => JobState::Ended,
+                None if super::asks_for_pods(&self.plan.job) && !is_at_work(name) => JobState::Pending,
+                None => JobState::Running,
+            };
+            Job { name, state }
+        });
+        self.observed.counts(&seen.collect::<Vec<_>>(), self.around.clock.now())
+    }
+
+    /// Whether there is no Job that has not ended.
+    fn is_idle(&self) -> bool {
+        self.observed.is_empty() && self.jobs.borrow().values().all(|job| job.ended.is_some())
+    }
+
+    /// Tells of something that is as it should be.
+    fn tell(&self, reason: &'static str, message: String) {
+        let about = about(&scaled_jobs(), &self.plan.place, self.plan.owner.uid.clone());
+        self.around.teller.tell(News { about, tone: Tone::Normal, reason, message });
+    }
+}

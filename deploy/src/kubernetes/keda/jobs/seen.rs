@@ -1,0 +1,126 @@
+//! All Jobs of ScaledJobs, as a watch shows them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use config::Time;
+use k8s_openapi::jiff::Timestamp;
+use kube::core::DynamicObject;
+use kube::runtime::watcher::Event;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::object::{GENERATION, SCALED_JOB_LABEL};
+use crate::exposition;
+use crate::kubernetes::watched::{Place, Watched};
+
+/// One Job: what is used of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct SeenJob {
+    /// Whose it is.
+    scaled_job: String,
+    /// The generation that its ScaledJob had when it was created; none where nobody wrote it.
+    pub(super) generation: Option<i64>,
+    /// How and when it ended, if it has.
+    pub(super) ended: Option<Ended>,
+    /// Whether it is being deleted.
+    pub(super) is_going: bool,
+}
+
+/// How and when a Job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) failed: bool,
+    pub(super) at: Time,
+}
+
+/// Those of one ScaledJob, by their names.
+pub(super) type Jobs = BTreeMap<String, SeenJob>;
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    watched: Watched<SeenJob>,
+    /// Whose each is.
+    whose: HashMap<Place, Place>,
+    of: HashMap<Place, watch::Sender<Jobs>>,
+}
+
+impl Seen {
+    /// Whether all that there were have been listed.
+    pub(super) fn is_complete(&self) -> bool {
+        self.watched.is_complete()
+    }
+
+    /// Those of the ScaledJob at `place`, from now on.
+    pub(super) fn of(&mut self, place: &Place) -> watch::Receiver<Jobs> {
+        self.of.entry(place.clone()).or_default().subscribe()
+    }
+
+    /// Takes in what the watch says.
+    pub(super) fn take(&mut self, event: Event<DynamicObject>) {
+        for job in self.watched.take(event, SeenJob::of) {
+            let now = self.watched.get(&job).cloned();
+            let owner = |seen: &SeenJob| Place { namespace: job.namespace.clone(), name: seen.scaled_job.clone() };
+            let (before, owner) = (self.whose.get(&job).cloned(), now.as_ref().map(owner));
+            if let Some(before) = before.filter(|before| Some(before) != owner.as_ref()) {
+                self.whose.remove(&job);
+                self.set(&before, &job.name, None);
+            }
+            if let (Some(owner), Some(now)) = (owner, now) {
+                self.set(&owner, &job.name, Some(now));
+                self.whose.insert(job, owner);
+            }
+        }
+    }
+
+    fn set(&mut self, owner: &Place, name: &str, now: Option<SeenJob>) {
+        let jobs = self.of.entry(owner.clone()).or_default();
+        if jobs.receiver_count() > 0 {
+            tell(jobs.borrow().get(name), now.as_ref());
+        }
+        jobs.send_modify(|jobs| match now {
+            Some(now) => drop(jobs.insert(name.to_owned(), now)),
+            None => drop(jobs.remove(name)),
+        });
+        if jobs.receiver_count() == 0 && jobs.borrow().is_empty() {
+            self.of.remove(owner);
+        }
+    }
+}
+
+/// Counts a Job that has ended, or is gone before it did.
+fn tell(before: Option<&SeenJob>, now: Option<&SeenJob>) {
+    let Some(SeenJob { ended: None, .. }) = before else { return };
+    match now {
+        Some(SeenJob { ended: Some(ended), .. }) => {
+            exposition::triggers::job_ended(if ended.failed { "failed" } else { "complete" });
+        }
+        Some(_) => {}
+        None => exposition::triggers::job_ended("deleted"),
+    }
+}
+
+impl SeenJob {
+    fn of(object: &DynamicObject) -> SeenJob {
+        let metadata = &object.metadata;
+        let named = metadata.labels.as_ref().and_then(|labels| labels.get(SCALED_JOB_LABEL));
+        let generation = metadata.annotations.as_ref().and_then(|all| all.get(GENERATION));
+        SeenJob {
+            scaled_job: named.cloned().unwrap_or_default(),
+            generation: generation.and_then(|text| text.parse().ok()),
+            ended: Ended::of(&object.data["status"]),
+            is_going: metadata.deletion_timestamp.is_some(),
+        }
+    }
+}
+
+impl Ended {
+    fn of(status: &Value) -> Option<Ended> {
+        let mut conditions = status["conditions"].as_array().into_iter().flatten();
+        let is_end = |kind: &Value| kind == "Complete" || kind == "Failed";
+        let last = conditions.find(|condition| is_end(&condition["type"]) && condition["status"] == "True")?;
+        let at = last["lastTransitionTime"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
+        let nanos = at.and_then(|at| u64::try_from(at.as_nanosecond()).ok()).unwrap_or(0);
+        Some(Ended { failed: last["type"] == "Failed", at: Time::from_nanos(nanos) })
+    }
+}
