@@ -9,11 +9,13 @@ mod app;
 mod evictions;
 mod idle;
 mod ingress;
+mod jobs;
 mod judge;
 mod knative;
 mod leader;
 mod limits;
 mod losses;
+mod redis;
 mod roles;
 mod security;
 mod system;
@@ -52,6 +54,7 @@ pub(crate) enum Scenario {
     Stateful,
     Knative,
     Triggers,
+    Jobs,
     Evictions,
     Idle,
     TakesOver,
@@ -123,6 +126,7 @@ async fn one(scenario: Scenario, system: &System, options: &Options) -> anyhow::
         Scenario::Stateful => limits::stateful(system, namespace).await,
         Scenario::Knative => knative::run(system, namespace).await,
         Scenario::Triggers => triggers::run(system, namespace).await,
+        Scenario::Jobs => jobs::run(system, namespace).await,
         Scenario::Evictions => evictions::run(system, namespace).await,
         Scenario::Idle => idle::run(system, namespace, pick(300, 2000), pick(3, 10), seconds(20, 60)).await,
         Scenario::TakesOver => leader::takes_over(system, namespace).await,

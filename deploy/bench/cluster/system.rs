@@ -99,6 +99,17 @@ impl System {
         Scraper::new(leader.admin).json(&format!("/v1/workloads/{workload}")).await
     }
 
+    /// Writes to the apiserver so far of each of these kinds, as the leader counts them.
+    pub(crate) async fn writes<const N: usize>(&self, what: [&str; N]) -> anyhow::Result<[f64; N]> {
+        let text = Scraper::new(self.leader().await?.admin).text("/metrics").await?;
+        Ok(what.map(|what| {
+            let label = format!("what=\"{what}\"");
+            let lines =
+                text.lines().filter(|line| line.starts_with("rouse_kube_writes_total{") && line.contains(&label));
+            lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+        }))
+    }
+
     /// Counters of activators that must read zero once nobody asks for anything, and do not.
     pub(crate) async fn leaks(&self) -> anyhow::Result<Vec<String>> {
         let mut leaked = Vec::new();

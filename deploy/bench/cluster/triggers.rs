@@ -1,28 +1,22 @@
 //! KEDA's tutorial on a cluster: jobs in a list of a Redis on this machine wake workers that carry no label of ours.
 
-use std::net::IpAddr;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::api::{DEPLOYMENTS, Kind};
 use super::app::App;
+use super::redis::{IMAGE, Redis};
 use super::system::System;
-use crate::scrape::Scraper;
 
 const SCALED_OBJECTS: Kind = Kind { group: "apis/keda.sh/v1alpha1", plural: "scaledobjects" };
-const NODES: Kind = Kind { group: "api/v1", plural: "nodes" };
-
-/// The image with a shell and `redis-cli`, which `deploy/e2e/run` makes.
-const IMAGE: &str = "rouse:e2e-worker";
 
 const NAME: &str = "redis-worker";
 
-/// Where the Redis listens.
-const PORT: u16 = 16_379;
+/// What is counted: writes of scales, and of statuses.
+const WRITTEN: [&str; 2] = ["scale", "scaled-object-status"];
 
 /// A job takes half a second.
 const WORK: &str = "while :; do
@@ -39,71 +33,18 @@ struct Tutorial<'a> {
     redis: Redis,
 }
 
-/// A Redis of ours, which ends with this.
-struct Redis {
-    process: Child,
-    host: IpAddr,
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        // One that has ended is as good.
-        self.process.kill().ok();
-        self.process.wait().ok();
-    }
-}
-
 /// 3 jobs wake nobody, 6 wake one worker, 100 go from 1 to 4 to 5 and back to none; writes are counted.
 pub(super) async fn run(system: &System, namespace: &str) -> anyhow::Result<()> {
-    if Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_err() {
+    let Some(redis) = Redis::start(system).await? else {
         println!("triggers: SKIPPED, there is no redis-server on this machine");
         return Ok(());
-    }
-    let nodes = system.api.list(NODES, "", "").await?;
-    let addresses = nodes.first().and_then(|node| node["status"]["addresses"].as_array()).context("no node")?;
-    let internal =
-        addresses.iter().find(|address| address["type"] == "InternalIP").context("no address of the node")?;
-    let host = internal["address"].as_str().context("no address of the node")?.parse()?;
-    let redis = Redis::start(host).await?;
+    };
     let worker = App::new(&system.api, namespace, NAME);
     let tutorial = Tutorial { system, namespace, worker, redis };
     let ended = tutorial.play().await;
     system.api.delete(SCALED_OBJECTS, namespace, NAME, None).await?;
     system.api.delete(DEPLOYMENTS, namespace, NAME, None).await?;
     ended
-}
-
-impl Redis {
-    async fn start(host: IpAddr) -> anyhow::Result<Redis> {
-        let port = PORT.to_string();
-        let flags = ["--port", &port, "--save", "", "--appendonly", "no", "--protected-mode", "no"];
-        let started = Command::new("redis-server").args(flags).stdout(Stdio::null()).spawn();
-        let redis = Redis { process: started.context("redis-server does not start")?, host };
-        for _ in 0..100 {
-            if redis.ask(&["ping"]).is_ok_and(|answer| answer == "PONG") {
-                return Ok(redis);
-            }
-            sleep(Duration::from_millis(100)).await;
-        }
-        bail!("redis-server does not answer at {host}:{PORT}")
-    }
-
-    fn ask(&self, words: &[&str]) -> anyhow::Result<String> {
-        let at = [self.host.to_string(), PORT.to_string()];
-        let output = Command::new("redis-cli").args(["-h", &at[0], "-p", &at[1]]).args(words).output()?;
-        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
-    }
-
-    /// Puts so many jobs into the list.
-    fn push(&self, jobs: usize) -> anyhow::Result<()> {
-        let jobs: Vec<String> = (0..jobs).map(|n| n.to_string()).collect();
-        let words: Vec<&str> = ["lpush", "jobs"].into_iter().chain(jobs.iter().map(String::as_str)).collect();
-        self.ask(&words).map(drop)
-    }
-
-    fn left(&self) -> anyhow::Result<usize> {
-        Ok(self.ask(&["llen", "jobs"])?.parse()?)
-    }
 }
 
 impl Tutorial<'_> {
@@ -128,13 +69,13 @@ impl Tutorial<'_> {
         self.until_wished(0, 120).await?;
         ensure!(self.redis.left()? == 0, "{} jobs are left", self.redis.left()?);
 
-        let before = self.writes().await?;
+        let before = self.system.writes(WRITTEN).await?;
         self.redis.push(100)?;
         let (trace, took) = self.trace().await?;
         println!("  100 jobs: {trace:?} in {} s", took.as_secs());
         ensure!(trace == [1, 4, 5, 0], "not 1, 4, 5 and 0");
         sleep(Duration::from_secs(35)).await; // a status may have to wait for half a minute
-        let wrote = self.writes().await?;
+        let wrote = self.system.writes(WRITTEN).await?;
         let [scales, statuses] = [wrote[0] - before[0], wrote[1] - before[1]];
         println!("  that was {scales} writes of scale and {statuses} of status");
         ensure!(scales == 4.0 && statuses <= 2.0, "4 of scale and at most 2 of status are needed");
@@ -168,18 +109,6 @@ impl Tutorial<'_> {
         Ok(found["status"].as_str().unwrap_or_default().to_owned())
     }
 
-    /// Writes of scales and of statuses of ScaledObjects so far, as the leader counts them.
-    async fn writes(&self) -> anyhow::Result<[f64; 2]> {
-        let text = Scraper::new(self.system.leader().await?.admin).text("/metrics").await?;
-        let count = |what: &str| {
-            let label = format!("what=\"{what}\"");
-            let lines =
-                text.lines().filter(|line| line.starts_with("rouse_kube_writes_total{") && line.contains(&label));
-            lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
-        };
-        Ok([count("scale"), count("scaled-object-status")])
-    }
-
     /// Nothing in it is ours.
     fn deployment(&self) -> Value {
         json!({
@@ -193,11 +122,7 @@ impl Tutorial<'_> {
                         "terminationGracePeriodSeconds": 1,
                         "containers": [{
                             "name": "worker", "image": IMAGE, "command": ["sh", "-c", WORK],
-                            "env": [
-                                { "name": "REDIS_HOST", "value": self.redis.host.to_string() },
-                                { "name": "REDIS_PORT", "value": PORT.to_string() },
-                                { "name": "REDIS_ADDRESS", "value": "$(REDIS_HOST):$(REDIS_PORT)" },
-                            ],
+                            "env": self.redis.env(),
                         }],
                     },
                 },

@@ -29,7 +29,7 @@ const JOBS_ENDED: &str = "rouse_jobs_ended_total";
 pub(super) fn describe() {
     describe_gauge!(
         SERVED,
-        "1 while the cluster's ScaledObjects are served, 0 while KEDA serves them or there are none"
+        "1 while the cluster's ScaledObjects and ScaledJobs are served, 0 while KEDA serves them or there are none"
     );
     describe_counter!(READS, "Reads of triggers' sources, by what came of them");
     describe_histogram!(READ_SECONDS, "How long reads of triggers' sources took");

@@ -303,9 +303,10 @@ async fn a_job_that_may_have_been_created_counts_until_it_should_have_been_seen(
     let town = town(apiserver.clone(), &[]).await;
     town.wait(0.5).await;
     apiserver.mend();
-    assert_eq!(writes(&apiserver).0, 1);
+    let tried = writes(&apiserver).0;
+    assert!((1..=2).contains(&tried), "{tried}: two rounds may have been due");
     town.wait(200.0).await;
-    assert_eq!(names(&apiserver).len(), 2, "the third may be there");
+    assert_eq!(names(&apiserver).len(), 3 - tried, "the others may be there");
     town.wait(150.0).await;
     assert_eq!(names(&apiserver).len(), 3);
 }
