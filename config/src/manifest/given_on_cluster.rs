@@ -188,7 +188,7 @@ fn variables_of(
 ) -> Option<BTreeMap<String, Secret>> {
     let (whose, at) = &asker.scaled;
     let Some(pod) = pod else {
-        found.refuse(*at, format!("{whose} is not there: what its variables are is not known"));
+        found.refuse(at, format!("{whose} is not there: what its variables are is not known"));
         return None;
     };
     let Some(container) = container_of(asker, &Node::root(pod)) else {

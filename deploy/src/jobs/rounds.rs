@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use autoscaler::triggers::Reading;
 use autoscaler::triggers::jobs::{self as arithmetic, Limits, Together};
-use config::bounds;
 use config::keda::ScaledJob;
+use config::{Time, bounds};
 use futures_core::stream::BoxStream;
 use futures_util::stream::{SelectAll, StreamExt};
 use queue_proxy::Clock;
@@ -95,10 +95,8 @@ impl Rounds {
     /// trigger asks, so that who asks the same shares an answer, and others that began together are not read together.
     pub(crate) fn spread(&mut self, interval: Duration, triggers: &[Opened], clock: Clock) {
         let Some(first) = triggers.first() else { return };
-        let interval = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX).max(1);
-        let (phase, now) = (first.source.key().number() % interval, clock.now().as_nanos() % interval);
-        let wait = (phase + interval - now - 1) % interval + 1;
-        self.due = self.due.min(Instant::now() + Duration::from_nanos(wait));
+        let wait = until_next(first.source.key().number(), interval, clock.now());
+        self.due = self.due.min(Instant::now() + wait);
     }
 
     /// A line for each trigger that fails and did not before, or does not any more.
@@ -118,4 +116,27 @@ impl Rounds {
 
 fn sources(triggers: &[Opened]) -> impl Iterator<Item = &dyn Source> {
     triggers.iter().map(|opened| opened.source.as_ref())
+}
+
+/// How long it is until the next of the times that are `phase` nanoseconds and so many intervals.
+fn until_next(phase: u64, interval: Duration, now: Time) -> Duration {
+    let interval = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX).max(1);
+    let (phase, now) = (phase % interval, now.as_nanos() % interval);
+    let behind = if phase > now { 0 } else { interval };
+    Duration::from_nanos(phase + behind - now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_round_is_on_its_grid_and_later_than_now() {
+        let ten = Duration::from_secs(10);
+        let at = |seconds| Time::from_secs_f64(seconds);
+        let phase = at(3.0).as_nanos();
+        assert_eq!(until_next(phase, ten, at(21.0)), Duration::from_secs(2));
+        assert_eq!(until_next(phase, ten, at(23.0)), ten, "not the one that is now");
+        assert_eq!(until_next(phase + 7 * ten.as_nanos() as u64, ten, at(24.0)), Duration::from_secs(9));
+    }
 }

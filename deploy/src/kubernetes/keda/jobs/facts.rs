@@ -45,3 +45,39 @@ pub(super) fn status(before: &Value, facts: &Facts) -> Option<Value> {
         "authenticationsTypes": facts.authentications.join(","),
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reasons(facts: &Facts) -> [String; 2] {
+        let status = status(&Value::Null, facts).expect("there is something to tell");
+        [0, 1].map(|n| {
+            let condition = &status["conditions"][n];
+            format!("{} {}", condition["status"], condition["reason"]).replace('"', "")
+        })
+    }
+
+    #[test]
+    fn it_is_told_in_kedas_words_what_is_wrong_the_worst_first() {
+        let read = Facts { active: Some(false), ..Facts::default() };
+        assert_eq!(status(&Value::Null, &Facts::default()), None, "nothing was read yet");
+        assert_eq!(reasons(&read), ["True ScaledJobReady", "False ScalerNotActive"]);
+        let fails = Facts { errors: vec!["redis: no answer".to_owned()], ..read };
+        assert_eq!(reasons(&fails), ["False TriggerError", "False ScalerNotActive"]);
+        let partly = Facts { active: Some(true), ..fails };
+        assert_eq!(reasons(&partly), ["Unknown PartialTriggerError", "True ScalerActive"]);
+        let refused = Facts { refusal: Some("exceeded quota".to_owned()), ..partly };
+        assert_eq!(reasons(&refused)[0], "False KEDAJobCreateFailed");
+    }
+
+    #[test]
+    fn one_that_is_paused_keeps_what_was_so_before() {
+        let active = Facts { active: Some(true), ..Facts::default() };
+        let before = status(&Value::Null, &active).expect("it was read");
+        let paused = Facts { paused: true, ..Facts::default() };
+        let after = status(&before, &paused).expect("it is paused");
+        assert_eq!(after["conditions"][1], before["conditions"][1]);
+        assert_eq!(after["conditions"][2]["status"], "True");
+    }
+}

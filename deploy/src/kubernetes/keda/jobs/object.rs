@@ -77,3 +77,14 @@ fn labels(name: &str, owner: &Owner) -> BTreeMap<String, String> {
     }
     labels
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_name_is_cut_so_that_a_jobs_is_a_label() {
+        let long = "a".repeat(70);
+        assert_eq!((prefix("report"), prefix(&long).len() + "-7kq2x".len()), ("report", 63));
+    }
+}
