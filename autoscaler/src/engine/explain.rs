@@ -200,7 +200,7 @@ impl RequestsNow {
             queue: scaled.collector.sum().waiting,
             concurrency: scaled.collector.in_flight_but(0),
             busy: scaled.is_busy(now),
-            is_whole: is_fronted && scaled.watch.silent() == 0,
+            is_whole: is_fronted && scaled.watch.is_whole(&scaled.policy, now),
         }
     }
 }

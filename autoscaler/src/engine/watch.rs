@@ -34,6 +34,8 @@ pub(super) struct Watch {
     /// Reporters whose Link died while they had something of this workload.
     missing: HashMap<Reporter, Missing>,
     found: Option<Found>,
+    /// When it was first seen.
+    begun: Time,
     starts: Starts,
     /// Until then requests that waited for pods on their way are left to those that came.
     relieved_until: Time,
@@ -64,6 +66,7 @@ impl Watch {
             unheard: 0,
             missing: HashMap::new(),
             found: (pods > 0).then_some(Found { pods, at: now }),
+            begun: now,
             starts: Starts::default(),
             relieved_until: Time::ZERO,
             waited: 0,
@@ -132,6 +135,13 @@ impl Watch {
     pub(super) fn silent(&self) -> u32 {
         let activators = self.missing.keys().filter(|reporter| matches!(reporter, Reporter::Activator(_)));
         self.unheard + activators.count() as u32
+    }
+
+    /// Whether all are heard that may have something of it. Who reported to another autoscaler before has a stable window to
+    /// come: until then nobody knows who is missing.
+    pub(super) fn is_whole(&self, policy: &Policy, now: Time) -> bool {
+        let all_came = !self.is_linked() || now.since(self.begun) >= policy.stable_window;
+        all_came && self.silent() == 0 && self.fresh(policy, now).is_none()
     }
 
     /// What must stay because it was found here and has not been watched for a stable window, or not by all.

@@ -69,5 +69,9 @@ pub const GRPC_MESSAGE_BYTES: usize = 1 << 20;
 /// Connections to Rouse as an external scaler: KEDA keeps one, another for each of its replicas.
 pub const SCALER_CONNECTIONS: usize = 64;
 
+/// How often it is looked whether it is known by now that a workload has no request, for who waits to be told: nothing tells
+/// of that, and nobody loses by a second.
+pub const SCALER_LOOK: Duration = Duration::from_secs(1);
+
 /// Calls at once on one connection to Rouse as an external scaler: a stream for each workload, ten thousand of them, and polls.
 pub const SCALER_STREAMS: u32 = 20_000;

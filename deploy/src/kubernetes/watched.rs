@@ -82,6 +82,14 @@ impl<T: PartialEq> Watched<T> {
         }
     }
 
+    /// Keeps what `object` is now, as a write of ours was answered, unless something newer is known or it is gone meanwhile.
+    /// Only for what a watch has shown: one that this write made is known when the watch shows it.
+    pub(super) fn answered(&mut self, object: &DynamicObject, value: T) {
+        if self.known.contains_key(&Place::of(object)) {
+            self.put(object, value);
+        }
+    }
+
     /// Keeps what `object` is now, as a write of ours was answered, unless something newer is known. Tells whether
     /// anything changed.
     pub(super) fn put(&mut self, object: &DynamicObject, value: T) -> bool {
@@ -169,5 +177,19 @@ mod tests {
         assert_eq!(watched.iter().count(), 1);
         assert_eq!(take(&mut watched, Event::Delete(object("b", 7, 1))), [place("b")]);
         assert_eq!(take(&mut watched, Event::Delete(object("b", 7, 1))), []);
+    }
+
+    #[test]
+    fn an_answer_that_comes_after_the_end_brings_nothing_back() {
+        let mut watched = Watched::default();
+        take(&mut watched, Event::Apply(object("a", 5, 1)));
+        watched.answered(&object("a", 6, 2), 2);
+        assert_eq!(watched.get(&place("a")), Some(&2));
+        take(&mut watched, Event::Delete(object("a", 7, 2)));
+        watched.answered(&object("a", 6, 2), 2);
+        assert_eq!(watched.get(&place("a")), None);
+        take(&mut watched, Event::Apply(object("a", 8, 3)));
+        watched.answered(&object("a", 6, 2), 2);
+        assert_eq!(watched.get(&place("a")), Some(&3), "another of that name");
     }
 }

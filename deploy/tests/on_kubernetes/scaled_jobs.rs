@@ -237,6 +237,21 @@ async fn while_it_is_paused_none_is_created() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pause_does_not_wait_for_the_rest_of_a_backlog() {
+    let mut backlog = with(&json!({ "maxReplicaCount": 2000 }));
+    backlog["spec"]["triggers"][0]["metadata"]["desiredReplicas"] = json!("2000");
+    let (apiserver, town) = serving(backlog).await;
+    town.wait(10.0).await;
+    let before = names(&apiserver).len();
+    assert!((100..1_500).contains(&before), "{before}: as fast as writes may be");
+    apiserver
+        .change(REPORT, |report| report["metadata"]["annotations"] = json!({ "autoscaling.keda.sh/paused": "true" }));
+    town.wait(600.0).await;
+    let after = names(&apiserver).len();
+    assert!(after < before + 100, "{before}, and {after} at last");
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_more_than_the_most_run_and_at_least_the_least() {
     let (apiserver, town) = serving(with(&json!({ "maxReplicaCount": 2 }))).await;
     town.wait(60.0).await;

@@ -41,7 +41,9 @@ impl Scaler {
         let clock = Clock::start();
         let (tick_offset, start, reporters) = (Duration::ZERO, StartAs::Zero, Reporters::Linked);
         let mut engine = Engine::new(EngineSettings { tick_offset, start, reporters });
-        let (policy, serving, hosts) = (Policy::default(), Serving::default(), Vec::new());
+        // Whoever reported to another before has come already.
+        let policy = Policy { stable_window: Duration::ZERO, ..Policy::default() };
+        let (serving, hosts) = (Serving::default(), Vec::new());
         engine.workload(clock.now(), &Workload { id: hello(), policy, serving, hosts }, 0);
         let engine = Arc::new(Mutex::new(engine));
         let counted = Counted::new(Arc::clone(&engine), clock);

@@ -52,7 +52,7 @@ impl<S: Serves> Controller<'_, S> {
     /// A status was written, or could not be.
     pub(super) fn wrote(&mut self, Wrote { place, written }: Wrote) {
         match written {
-            Ok(written) => drop(self.desk.objects.put(&written, S::used(&written))),
+            Ok(written) => self.desk.objects.answered(&written, S::used(&written)),
             Err(error) if error.code() == Some(404) => {}
             Err(error) => {
                 tracing::warn!("the status of {} {place} cannot be written: {error}", self.desk.kind.kind);

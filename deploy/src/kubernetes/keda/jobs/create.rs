@@ -15,17 +15,20 @@ use super::plan::Plan;
 use crate::kubernetes::names::FIELD_MANAGER;
 use crate::kubernetes::writes::{Urgency, WriteError};
 
-/// Creates `wanted` Jobs, ever more at once: so that where none may be, that is one request. Says how many there are, and
-/// why there are not more.
+/// Creates `wanted` Jobs, ever more at once: so that where none may be, that is one request. Ends early when `goes_on` says
+/// so. The first is a wake if nothing works yet (`wakes`); the others must not keep writes of other workloads waiting. Says
+/// how many there are, and why there are not more.
 pub(super) async fn create(
     around: &Around,
     plan: &Arc<Plan>,
     observed: &mut Observed,
     wanted: usize,
-    urgency: Urgency,
+    wakes: bool,
+    goes_on: impl Fn() -> bool,
 ) -> (usize, Option<String>) {
     let (mut created, mut at_once, mut refusal) = (0, 1, None);
-    while created < wanted && refusal.is_none() {
+    while created < wanted && refusal.is_none() && goes_on() {
+        let urgency = if wakes && created == 0 { Urgency::Wake } else { Urgency::Upkeep };
         let count = at_once.min(wanted - created);
         let names: Vec<String> =
             (0..count).map(|_| around.names.next(prefix(&plan.place.name)).as_str().to_owned()).collect();

@@ -21,7 +21,7 @@ use crate::kubernetes::keda::scaled_jobs;
 use crate::kubernetes::keda::telling::about;
 use crate::kubernetes::told::{Teller, Told as News, Tone};
 use crate::kubernetes::watched::Place;
-use crate::kubernetes::writes::{Urgency, Writes};
+use crate::kubernetes::writes::Writes;
 use crate::sources::Answer;
 
 /// What all keepers have.
@@ -93,7 +93,7 @@ impl Keeper {
                         let plan = Arc::clone(&plans.borrow_and_update());
                         self.edit(plan);
                     }
-                    answers = self.rounds.read(&self.plan.triggers) => self.decide(answers).await,
+                    answers = self.rounds.read(&self.plan.triggers) => self.decide(answers, &plans).await,
                 },
             }
         }
@@ -110,7 +110,7 @@ impl Keeper {
     }
 
     /// Creates as many Jobs as the triggers ask for.
-    async fn decide(&mut self, answers: Vec<Answer>) {
+    async fn decide(&mut self, answers: Vec<Answer>, plans: &watch::Receiver<Arc<Plan>>) {
         let plan = Arc::clone(&self.plan);
         let Asked { readings, together } = self.rounds.asked(&plan.name, &plan.job, &plan.triggers, answers);
         self.rounds.spread(plan.job.polling_interval, &plan.triggers, self.around.clock);
@@ -123,15 +123,16 @@ impl Keeper {
         if wanted == 0 {
             (self.refusal, self.rest) = (None, Rest::default());
         } else if self.rest.is_over() {
-            let urgency = if counts.running == 0 { Urgency::Wake } else { Urgency::Scale };
-            self.begin(wanted.min(room), urgency).await;
+            // An edit, or a pause, does not wait for the rest of a backlog.
+            let goes_on = || plans.has_changed().is_ok_and(|changed| !changed);
+            self.begin(wanted.min(room), counts.running == 0, goes_on).await;
         }
         self.around.told.decided(&plan, &readings, together.active, self.refusal.as_ref());
     }
 
-    async fn begin(&mut self, wanted: usize, urgency: Urgency) {
+    async fn begin(&mut self, wanted: usize, wakes: bool, goes_on: impl Fn() -> bool) {
         let (around, plan) = (&self.around, &self.plan);
-        let (created, refusal) = create(around, plan, &mut self.observed, wanted, urgency).await;
+        let (created, refusal) = create(around, plan, &mut self.observed, wanted, wakes, goes_on).await;
         if created > 0 {
             info!("{}: created {created} Jobs", plan.name);
             exposition::triggers::jobs_began(created);

@@ -53,6 +53,8 @@ impl Seen {
 
     /// Those of the ScaledJob at `place`, from now on.
     pub(super) fn of(&mut self, place: &Place) -> watch::Receiver<Jobs> {
+        // Those of ScaledJobs that are gone without having any.
+        self.of.retain(|_, jobs| jobs.receiver_count() > 0 || !jobs.borrow().is_empty());
         self.of.entry(place.clone()).or_default().subscribe()
     }
 
@@ -122,5 +124,21 @@ impl Ended {
         let at = last["lastTransitionTime"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
         let nanos = at.and_then(|at| u64::try_from(at.as_nanosecond()).ok()).unwrap_or(0);
         Some(Ended { failed: last["type"] == "Failed", at: Time::from_nanos(nanos) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_scaled_jobs_that_are_gone_nothing_is_kept() {
+        let mut seen = Seen::default();
+        let place = |name: &str| Place { namespace: "shop".to_owned(), name: name.to_owned() };
+        for n in 0..10 {
+            drop(seen.of(&place(&format!("preview-{n}"))));
+        }
+        let _stays = seen.of(&place("report"));
+        assert_eq!(seen.of.len(), 1);
     }
 }
