@@ -202,6 +202,11 @@ impl Board {
         self.end_hopeless();
     }
 
+    /// Whether one of its pods elsewhere is such.
+    pub(crate) fn has_remote(&self, is: impl Fn(&PodId) -> bool) -> bool {
+        self.state.lock().roster.has_remote(is)
+    }
+
     /// Forgets pods elsewhere that `keep` does not want.
     pub(crate) fn retain_remote(&self, keep: impl Fn(&PodId) -> bool) {
         self.state.lock().roster.retain_remote(keep);

@@ -91,6 +91,11 @@ impl Roster {
         self.ready.retain(|member| member.id != *id);
     }
 
+    /// Whether a pod elsewhere is such.
+    pub(crate) fn has_remote(&self, is: impl Fn(&PodId) -> bool) -> bool {
+        self.all.iter().any(|(member, _)| !member.is_here() && is(&member.id))
+    }
+
     /// Forgets pods elsewhere that `keep` does not want.
     pub(crate) fn retain_remote(&mut self, keep: impl Fn(&PodId) -> bool) {
         self.all.retain(|(member, _)| member.is_here() || keep(&member.id));

@@ -17,7 +17,7 @@ pub(crate) struct Sync(Mutex<Option<Named>>);
 struct Named {
     workloads: HashSet<WorkloadId>,
     pods: HashSet<PodId>,
-    /// Workloads of which nothing else was said than that they are there.
+    /// Workloads of which nothing else was said than that they are there, and perhaps which pods they have.
     stay: HashSet<WorkloadId>,
 }
 
@@ -29,7 +29,8 @@ impl Activator {
     }
 
     /// Does what the autoscaler says: workloads, their settings and their remote pods. At [`Down::Synced`] all workloads
-    /// and remote pods go that were not named since [`Activator::begin_sync`], but those of workloads that stay as they are.
+    /// and remote pods go that were not named since [`Activator::begin_sync`], but those of workloads that stay as they are, of which pods go
+    /// only if others were named.
     /// Other frames mean nothing here.
     ///
     /// A workload must be named before its pods: those of one that is not known are ignored.
@@ -84,6 +85,8 @@ impl Activator {
                 board.retain_remote(|pod| named.pods.contains(pod));
             } else if !named.stay.contains(board.id()) {
                 self.remove_workload(board.id());
+            } else if board.has_remote(|pod| named.pods.contains(pod)) {
+                board.retain_remote(|pod| named.pods.contains(pod)); // where its pods are said, all are
             }
         }
     }

@@ -83,6 +83,13 @@ async fn what_is_not_named_anew_is_gone_when_all_was_said_and_not_before() {
     stage.activator.apply(&Down::Synced);
     assert_eq!(names(&stage), ["two"], "it is there, and that is all that is known");
     assert_eq!(stage.get(Duration::ZERO).await.unwrap().status, StatusCode::OK);
+    // Its pods are known too, and were replaced meanwhile.
+    stage.activator.begin_sync();
+    stage.activator.apply(&Down::Stays { workload: stage.id.clone() });
+    stage.activator.apply(&pods(&stage, &[&one.pod], None));
+    stage.activator.apply(&Down::Synced);
+    assert_eq!(names(&stage), ["one"]);
+    assert_eq!(stage.get(Duration::ZERO).await.unwrap().status, StatusCode::OK);
     stage.activator.begin_sync();
     stage.activator.apply(&Down::Synced);
     assert!(stage.activator.snapshot(&stage.id).is_none());

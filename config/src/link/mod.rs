@@ -194,8 +194,9 @@ pub enum Down {
         /// Which workload.
         workload: WorkloadId,
     },
-    /// To activators: the workload is there, and the autoscaler knows nothing more of it yet. What an activator knew of it
-    /// and of its pods stays in use; one that does not know it need not.
+    /// To activators: the workload is there, and the autoscaler knows nothing more of it yet, but perhaps its pods. What
+    /// an activator knew of it stays in use, and of its pods if [`Down::Pods`] names none; one that does not know it need
+    /// not.
     Stays {
         /// Which one.
         workload: WorkloadId,

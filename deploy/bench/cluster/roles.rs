@@ -9,7 +9,7 @@ use super::system::{SYSTEM, System};
 #[path = "../../tests/install/rights.rs"]
 mod rights;
 
-use rights::{AUTOSCALER, Asked, INJECTOR, KNATIVE_SERVICES, NOBODY};
+use rights::{AUTOSCALER, Asked, BEYOND_KEDA, INJECTOR, KEDA, KNATIVE_SERVICES, NOBODY};
 
 const REVIEWS: Kind = Kind { group: "apis/authorization.k8s.io/v1", plural: "subjectaccessreviews" };
 
@@ -28,6 +28,11 @@ fn attributes(verb: &str, asked: &Asked) -> (&'static str, Value) {
     ("resourceAttributes", attributes)
 }
 
+/// What is asked, and in which namespace.
+fn there(asked: &Asked) -> (&str, &str, Option<&str>) {
+    (asked.verbs, asked.what, asked.which.split('/').next())
+}
+
 /// Those of the verbs that a ServiceAccount may.
 async fn allowed(system: &System, (namespace, account): (&str, &str), asked: &Asked) -> anyhow::Result<String> {
     let mut may = Vec::new();
@@ -44,16 +49,26 @@ async fn allowed(system: &System, (namespace, account): (&str, &str), asked: &As
     Ok(may.join(" "))
 }
 
+/// What the autoscaler may do besides, for it is to serve the objects of others: by the flags with which it was installed.
+async fn served(system: &System) -> anyhow::Result<Vec<&'static Asked>> {
+    let installed = system.api.get(DEPLOYMENTS, SYSTEM, "rouse-autoscaler").await?;
+    let args = installed["spec"]["template"]["spec"]["containers"][0]["args"].as_array().cloned().unwrap_or_default();
+    let has = |flag: &str| args.iter().any(|arg| arg == flag);
+    let knative: &[Asked] = if has("--knative-services") { KNATIVE_SERVICES } else { &[] };
+    let keda: &[Asked] = if has("--keda-objects") { KEDA } else { &[] };
+    let is_read = has("--trigger-secrets=bank");
+    let keda = keda.iter().filter(|asked| is_read || !asked.which.starts_with("bank/"));
+    Ok(knative.iter().chain(keda).collect())
+}
+
 /// Each process may do what it does, and nothing else; a pod that Rouse injected gains nothing by it.
 pub(super) async fn run(system: &System, namespace: &str) -> anyhow::Result<()> {
     let [autoscaler, injector, activator] =
         ["rouse-autoscaler", "rouse-injector", "rouse-activator"].map(|name| (SYSTEM, name));
-    let installed = system.api.get(DEPLOYMENTS, SYSTEM, "rouse-autoscaler").await?;
-    let args = installed["spec"]["template"]["spec"]["containers"][0]["args"].as_array().into_iter().flatten();
-    let with_knative = args.into_iter().any(|arg| arg == "--knative-services");
-    let knative = if with_knative { KNATIVE_SERVICES } else { &[] };
+    let served = served(system).await?;
     let (mut granted, mut refused) = (0, 0);
-    for (account, all) in [(autoscaler, AUTOSCALER), (autoscaler, knative), (injector, INJECTOR)] {
+    let of_the_autoscaler: Vec<&Asked> = AUTOSCALER.iter().chain(served.iter().copied()).collect();
+    for (account, all) in [(autoscaler, of_the_autoscaler), (injector, INJECTOR.iter().collect())] {
         for asked in all {
             let may = allowed(system, account, asked).await?;
             ensure!(may == asked.verbs, "{account:?} may only {may:?} {} {}", asked.what, asked.which);
@@ -64,13 +79,14 @@ pub(super) async fn run(system: &System, namespace: &str) -> anyhow::Result<()> 
     let ours = |asked: &&Asked| !asked.what.starts_with('/');
     let everywhere = |asked: &&Asked| !asked.which.starts_with(&format!("{SYSTEM}/"));
     let of_the_autoscaler = || AUTOSCALER.iter().filter(ours);
-    let is_knative = |asked: &&Asked| knative.iter().any(|it| (it.verbs, it.what) == (asked.verbs, asked.what));
-    let of_nobody = || NOBODY.iter().filter(|asked| !is_knative(asked));
+    let is_served = |asked: &&Asked| served.iter().any(|it| there(it) == there(asked));
+    let of_nobody = || NOBODY.iter().chain(BEYOND_KEDA).filter(|asked| !is_served(asked));
+    let of_both = || served.iter().copied();
     let of_others: [(_, Vec<&Asked>); 4] = [
         (autoscaler, of_nobody().chain(INJECTOR.iter().filter(everywhere)).collect()),
-        (injector, NOBODY.iter().chain(of_the_autoscaler().filter(everywhere)).collect()),
-        (activator, NOBODY.iter().chain(of_the_autoscaler()).chain(INJECTOR).collect()),
-        ((namespace, "default"), NOBODY.iter().chain(of_the_autoscaler()).chain(INJECTOR).collect()),
+        (injector, NOBODY.iter().chain(of_the_autoscaler().filter(everywhere)).chain(of_both()).collect()),
+        (activator, NOBODY.iter().chain(of_the_autoscaler()).chain(INJECTOR).chain(of_both()).collect()),
+        ((namespace, "default"), NOBODY.iter().chain(of_the_autoscaler()).chain(INJECTOR).chain(of_both()).collect()),
     ];
     for (account, all) in of_others {
         for asked in all {
@@ -79,6 +95,10 @@ pub(super) async fn run(system: &System, namespace: &str) -> anyhow::Result<()> 
             refused += asked.verbs.split(' ').count();
         }
     }
-    println!("roles: {granted} things that are needed are allowed, {refused} that are not are refused, of 4 accounts");
+    println!(
+        "roles: {granted} things that are needed are allowed, {refused} that are not are refused, of 4 accounts, with {} for \
+         objects of Knative and KEDA",
+        served.len()
+    );
     Ok(())
 }

@@ -88,6 +88,16 @@ impl Hub {
         self.known.lock().set_seen(id, false);
     }
 
+    /// A pod of a workload that the platform sees and can tell nothing else of, as the platform has it.
+    pub fn stand_in(&self, pod: &Pod) {
+        self.known.lock().set_stand_in(self.clock.now(), pod);
+    }
+
+    /// Such a pod is no more, or not this workload's any more.
+    pub fn stand_in_gone(&self, workload: &WorkloadId, pod: &PodId) {
+        self.known.lock().remove_stand_in(self.clock.now(), workload, pod);
+    }
+
     /// Whether the platform sees the workload.
     pub fn sees(&self, id: &WorkloadId) -> bool {
         self.known.lock().has_seen(id)

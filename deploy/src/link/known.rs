@@ -13,6 +13,7 @@ use super::gone::Gone;
 use super::identity::Proof;
 use super::readers::Readers;
 use super::reporters::{LinkNumber, Reporters};
+use super::seen::Seen;
 use super::standing::Standing;
 use super::strangers::Strangers;
 use super::unwelcome::Unwelcome;
@@ -23,8 +24,8 @@ use crate::wakes::Wakes;
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     workloads: BTreeMap<WorkloadId, Served>,
-    /// Those that the platform has seen, whether or not they are known: no more than there are.
-    seen: BTreeSet<WorkloadId>,
+    /// Those that the platform has seen, whether or not they are known.
+    seen: Seen,
     /// Those that the platform names, and those that are linked.
     pods: HashMap<PodId, Standing>,
     gone: Gone,
@@ -88,15 +89,31 @@ impl Known {
 
     /// Whether the platform has seen it.
     pub(super) fn has_seen(&self, id: &WorkloadId) -> bool {
-        self.seen.contains(id)
+        self.seen.has(id)
     }
 
     /// The platform sees the workload, or does no more. Activators may know one that is not known here.
     pub(super) fn set_seen(&mut self, id: &WorkloadId, is_seen: bool) {
         if is_seen {
-            self.seen.insert(id.clone());
+            self.seen.add(id);
         } else if self.seen.remove(id) && !self.knows(id) {
             self.readers.tell(id, &Down::WorkloadGone { workload: id.clone() });
+        }
+    }
+
+    /// A pod of a workload that is seen and of which nothing else is told. Activators may know it from before.
+    pub(super) fn set_stand_in(&mut self, now: Time, pod: &Pod) {
+        if !self.knows(&pod.workload)
+            && let Some(news) = self.seen.set_pod(pod, now)
+        {
+            self.readers.tell(&pod.workload, &news);
+        }
+    }
+
+    /// Such a pod is no more.
+    pub(super) fn remove_stand_in(&mut self, now: Time, workload: &WorkloadId, id: &PodId) {
+        if let Some(news) = self.seen.remove_pod(workload, id, now) {
+            self.readers.tell(workload, &news);
         }
     }
 
@@ -163,6 +180,7 @@ impl Known {
             Served { workload: Arc::clone(workload), watermark, failure: None, pods, last_direct: Arc::default() }
         });
         served.workload = Arc::clone(workload);
+        self.seen.is_known(&workload.id);
         for frame in served.all(&self.pods, &self.doors, now) {
             self.readers.tell(&workload.id, &frame);
         }
@@ -296,8 +314,9 @@ impl Known {
     /// Tells an activator more of what there is, while it has room.
     pub(crate) fn fill(&mut self, now: Time, number: LinkNumber) {
         let Known { workloads, seen, pods, readers, doors, is_complete, .. } = self;
-        let stay = is_complete.then(|| unknown(seen, workloads));
-        readers.fill(number, workloads, |served| served.all(pods, doors, now), stay);
+        let stay = is_complete.then(|| unknown(seen, workloads, now));
+        let all = |served: &Served| served.all(pods, doors, now);
+        readers.fill(number, workloads, all, |id| seen.frames(id, now), stay);
     }
 
     /// When [`Known::see_to`] has something to do next.
@@ -310,7 +329,7 @@ impl Known {
     pub(crate) fn see_to(&mut self, now: Time, complete_from: Time) -> Vec<Reporter> {
         if !self.is_complete && complete_from <= now {
             self.is_complete = true;
-            self.readers.sync(unknown(&self.seen, &self.workloads));
+            self.readers.sync(unknown(&self.seen, &self.workloads, now));
         }
         while let Some(stranger) = self.strangers.expel(now) {
             if let Some(outlet) = self.pods.get(&stranger).and_then(|standing| standing.outlet.as_ref()) {
@@ -393,12 +412,9 @@ impl Known {
     }
 }
 
-/// The workloads that were seen and are not known.
-fn unknown(
-    seen: &BTreeSet<WorkloadId>,
-    known: &BTreeMap<WorkloadId, Served>,
-) -> impl Iterator<Item = WorkloadId> + Clone {
-    seen.iter().filter(|id| !known.contains_key(*id)).cloned()
+/// What there is to say of the workloads that were seen and are not known.
+fn unknown(seen: &Seen, known: &BTreeMap<WorkloadId, Served>, at: Time) -> impl Iterator<Item = Vec<Down>> + Clone {
+    seen.ids().filter(|id| !known.contains_key(*id)).filter_map(move |id| seen.frames(id, at))
 }
 
 /// Another thing is to be believed of a pod: its part of a wake may have come to an end.

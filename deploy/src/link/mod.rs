@@ -12,6 +12,7 @@ mod outlet;
 mod readers;
 mod refusals;
 mod reporters;
+mod seen;
 mod server;
 mod session;
 mod skew;

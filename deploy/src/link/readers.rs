@@ -46,11 +46,12 @@ impl Reader {
         takes
     }
 
-    /// Says that it was told everything, if it was and has room: after which workloads `stay` as it knows them.
-    fn sync(&mut self, stay: impl Iterator<Item = WorkloadId>) {
+    /// Says that it was told everything, if it was and has room: after what there is to say of those that `stay` as it
+    /// knows them.
+    fn sync(&mut self, stay: impl Iterator<Item = Vec<Down>>) {
         if self.told == Told::All && self.missed.is_empty() && self.has_room() {
-            for workload in stay.take(bounds::LINK_STAYS) {
-                self.outlet.push(Down::Stays { workload });
+            for frame in stay.take(bounds::LINK_STAYS).flatten() {
+                self.outlet.push(frame);
             }
             if self.outlet.push(Down::Synced) {
                 self.told = Told::Synced;
@@ -103,20 +104,23 @@ impl Readers {
         self.0.retain(|_, reader| !reader.told.includes(workload) || reader.tell(workload, frame));
     }
 
-    /// Tells one activator what it missed and then of further workloads, as `frames` has them, while there is room; when
-    /// it knows all, and it is so for all, that it does and which others `stay`.
+    /// Tells one activator what it missed and then of further workloads, as `frames` has them, while there is room, or
+    /// `of_unknown` those of which nothing else is told; when it knows all, and it is so for all, that it does and which
+    /// others `stay`.
     pub(crate) fn fill<T>(
         &mut self,
         number: LinkNumber,
         all: &std::collections::BTreeMap<WorkloadId, T>,
         frames: impl Fn(&T) -> Vec<Down>,
-        stay: Option<impl Iterator<Item = WorkloadId>>,
+        of_unknown: impl Fn(&WorkloadId) -> Option<Vec<Down>>,
+        stay: Option<impl Iterator<Item = Vec<Down>>>,
     ) {
         let Some(reader) = self.0.get_mut(&number) else { return };
         while reader.has_room()
             && let Some((id, missed)) = reader.missed.next()
         {
-            for frame in missed.frames(id.clone(), all.get(&id).map(&frames)) {
+            let now = all.get(&id).map(&frames).or_else(|| of_unknown(&id));
+            for frame in missed.frames(id, now) {
                 reader.outlet.push(frame);
             }
         }
@@ -144,7 +148,7 @@ impl Readers {
     }
 
     /// Tells those who have been told everything that this is so, and which others `stay`.
-    pub(crate) fn sync(&mut self, stay: impl Iterator<Item = WorkloadId> + Clone) {
+    pub(crate) fn sync(&mut self, stay: impl Iterator<Item = Vec<Down>> + Clone) {
         self.0.values_mut().for_each(|reader| reader.sync(stay.clone()));
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::printed::objects;
-use crate::rights::{AUTOSCALER, Asked, INJECTOR, KEDA, KNATIVE_SERVICES, NOBODY, to};
+use crate::rights::{AUTOSCALER, Asked, BEYOND_KEDA, INJECTOR, KEDA, KNATIVE_SERVICES, NOBODY, to};
 
 #[test]
 fn each_may_do_what_it_does() {
@@ -72,16 +72,7 @@ fn of_kedas_objects_only_the_status_and_jobs_are_written_and_secrets_are_read_wh
         assert_eq!(roles.allowed("rouse-injector", asked), "", "{} {}", asked.what, asked.which);
         assert_eq!(Roles::of(&[]).allowed("rouse-autoscaler", asked), "", "{} {}", asked.what, asked.which);
     }
-    let more = [
-        to("list watch", "secrets", "bank/"),
-        to("patch update delete", "scaledobjects.keda.sh", "shop/web"),
-        to("create patch update delete", "scaledjobs.keda.sh", "shop/report"),
-        to("create delete", "cronjobs.batch", "shop/"),
-        to("get update", "leases.coordination.k8s.io", "keda/operator.keda.sh"),
-        to("patch delete", "apiservices.apiregistration.k8s.io", "/v1beta1.external.metrics.k8s.io"),
-        to("get", "apiservices.apiregistration.k8s.io", "/v1beta1.metrics.k8s.io"),
-    ];
-    for asked in NOBODY.iter().chain(&more) {
+    for asked in NOBODY.iter().chain(BEYOND_KEDA) {
         assert_eq!(roles.allowed("rouse-autoscaler", asked), "", "{} {}", asked.what, asked.which);
     }
 }

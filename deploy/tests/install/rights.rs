@@ -57,7 +57,6 @@ pub(crate) const KNATIVE_SERVICES: &[Asked] = &[
 ];
 
 /// What the autoscaler does besides with `--keda-objects --trigger-secrets=bank`.
-#[allow(dead_code, reason = "what an apiserver judges is an installation without it")]
 pub(crate) const KEDA: &[Asked] = &[
     to("list watch", "scaledobjects.keda.sh", "shop/web"),
     to("list watch", "triggerauthentications.keda.sh", "shop/redis"),
@@ -71,6 +70,17 @@ pub(crate) const KEDA: &[Asked] = &[
     to("list", "leases.coordination.k8s.io", "keda/operator.keda.sh"),
     to("get", "secrets", "bank/password"),
     to("get", "configmaps", "bank/settings"),
+];
+
+/// What nobody may do of KEDA's objects, even then.
+pub(crate) const BEYOND_KEDA: &[Asked] = &[
+    to("list watch", "secrets", "bank/"),
+    to("patch update delete", "scaledobjects.keda.sh", "shop/web"),
+    to("create patch update delete", "scaledjobs.keda.sh", "shop/report"),
+    to("create delete", "cronjobs.batch", "shop/"),
+    to("get update", "leases.coordination.k8s.io", "keda/operator.keda.sh"),
+    to("patch delete", "apiservices.apiregistration.k8s.io", "/v1beta1.external.metrics.k8s.io"),
+    to("get", "apiservices.apiregistration.k8s.io", "/v1beta1.metrics.k8s.io"),
 ];
 
 /// What the injector does.

@@ -68,7 +68,8 @@ async fn pods_that_are_replaced_while_their_workload_is_unreadable_are_led_to() 
     apiserver.writes();
     let mut routed = Routed::new(&apiserver, &[]).await;
     routed.wait(10.0).await;
-    assert_eq!(routed.said().await, ["hello stays", "that is all"]);
+    let said = routed.said().await;
+    assert_eq!(said, ["hello-1 is Ready", "hello stays", "hello-1 is Ready", "that is all"], "as news, and with all");
     assert_eq!(routed.written(), [""; 0]);
 
     // A rolling update: one comes before the other goes.
@@ -81,6 +82,8 @@ async fn pods_that_are_replaced_while_their_workload_is_unreadable_are_led_to() 
     routed.apiserver.delete(&format!("{PODS}/hello-1"));
     routed.wait(1.0).await;
     leads_to(&routed, &["10.1.0.2"]);
+    // Activators hold requests for it: they hear of each.
+    assert_eq!(routed.said().await, ["hello-2 is Starting", "hello-2 is Ready", "hello-1 is Gone"]);
 
     // None is ready: nobody knows better than what is there.
     routed

@@ -176,14 +176,16 @@ impl Router {
     }
 
     /// A pod of a workload that [`exists`](Router::exists) and cannot be told of, as the platform has it. What leads to pods
-    /// of it leads to those that are ready. They are kept until [`Router::pod_gone`], or [`Router::workload`].
+    /// of it leads to those that are ready, and activators that know it hear of them. They are kept until [`Router::pod_gone`], or [`Router::workload`].
     pub fn stand_in(&self, pod: &Pod) {
+        self.hub.stand_in(pod);
         self.state.lock().set_stand_in(pod);
         self.changed.notify_one();
     }
 
     /// The pod is no more, or not this workload's any more.
     pub fn pod_gone(&self, workload: &WorkloadId, pod: &PodId) {
+        self.hub.stand_in_gone(workload, pod);
         self.state.lock().remove_pod(workload, pod);
         self.changed.notify_one();
     }
