@@ -39,6 +39,7 @@ struct State {
     writes: Vec<Write>,
     /// What answers to writes of a path are to be.
     refused: HashMap<String, u16>,
+    gets: usize,
     lists: usize,
     /// What lists leave out.
     hidden: Option<String>,
@@ -188,6 +189,11 @@ impl Cluster {
         self.0.state.lock().lists
     }
 
+    /// How many times one object was read.
+    pub(crate) fn gets(&self) -> usize {
+        self.0.state.lock().gets
+    }
+
     fn slices_path(&self) -> String {
         format!("/apis/{}/namespaces/default/endpointslices", self.0.slices.api_version)
     }
@@ -204,6 +210,7 @@ impl Cluster {
         let mut state = self.0.state.lock();
         match parts.method {
             Method::GET if query.contains_key("watch") => state.watch(&path, &query),
+            Method::GET if path.contains(&format!("{SERVICES}/")) => state.get(&path),
             Method::GET => state.list(&path, &query),
             method => {
                 let body: Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -239,6 +246,11 @@ impl State {
     fn happened(&mut self, kind: &'static str, path: &str, object: Value) {
         self.events.push((self.version, kind, path.to_owned(), object.clone()));
         self.watches.retain(|watch| !watch.is_of(path, &object) || watch.lines.try_send(line(kind, &object)).is_ok());
+    }
+
+    fn get(&mut self, path: &str) -> Answer {
+        self.gets += 1;
+        self.objects.get(path).map_or_else(|| refusal(404), |object| whole(StatusCode::OK, object))
     }
 
     fn list(&mut self, path: &str, query: &HashMap<String, String>) -> Answer {
@@ -345,6 +357,7 @@ fn whole(status: StatusCode, value: &Value) -> Answer {
 }
 
 fn refusal(code: u16) -> Answer {
-    let status = json!({ "kind": "Status", "status": "Failure", "reason": "Told", "message": "no", "code": code });
+    let reason = if code == 404 { "NotFound" } else { "Told" };
+    let status = json!({ "kind": "Status", "status": "Failure", "reason": reason, "message": "no", "code": code });
     whole(StatusCode::from_u16(code).unwrap(), &status)
 }

@@ -82,6 +82,28 @@ async fn nothing_is_written_before_all_has_been_heard_of() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn slices_of_services_that_went_meanwhile_are_left_to_kubernetes() {
+    let cluster = Cluster::new("v1");
+    let all = ["a", "b", "c"];
+    all.iter().for_each(|name| cluster.serve(name));
+    let mut town = Town::start(cluster.clone(), &all);
+    let _activator = town.activator("x", [10, 0, 0, 1], true);
+    a_moment().await;
+    cluster.written();
+    // As a namespace goes: the Services first, and what belongs to them when Kubernetes comes to it.
+    ["a", "b"].iter().for_each(|name| cluster.delete_service(name));
+    let (gets, lists) = (cluster.gets(), cluster.lists());
+    town.restart().await;
+    sleep(60 * SECOND).await;
+    assert_eq!(cluster.written(), [""; 0]);
+    assert_eq!(
+        (cluster.gets() - gets, cluster.lists() - lists),
+        (2, 2),
+        "each was asked for once, and nothing behind it"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_service_whose_workload_cannot_be_read_yet_stays_for_as_long_as_it_leads_to_somebody() {
     let cluster = Cluster::new("v1");
     cluster.serve("hello");

@@ -142,7 +142,7 @@ impl State {
         changed
     }
 
-    /// The Service is no more; its slices go with it.
+    /// There is no such Service (any more); its slices go with it.
     pub(super) fn remove_service(&mut self, id: &ServiceId) -> HashSet<WorkloadId> {
         let changed = self.set_service(id, None);
         if self.slices.contains_key(id) {

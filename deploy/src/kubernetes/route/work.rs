@@ -4,7 +4,7 @@ use kube::core::params::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::core::{Request, Resource};
 use serde_json::{Value, json};
 
-use super::filled::is_filled;
+use super::filled::{Filled, filled};
 use super::jobs::Outcome;
 use super::objects::{ServiceObject, SliceObject, services};
 use super::router::Router;
@@ -40,10 +40,15 @@ impl Router {
                     self.wake(id);
                     return Outcome::Again(again);
                 }
-                Step::Look => match is_filled(self.writes.client(), &self.slices, id).await {
-                    Ok(false) => return Outcome::Again(config::bounds::RELEASE_LOOK),
-                    Ok(true) => {
+                Step::Look => match filled(self.writes.client(), &self.slices, id).await {
+                    Ok(Filled::Not) => return Outcome::Again(config::bounds::RELEASE_LOOK),
+                    Ok(Filled::Ready) => {
                         self.state.lock().filled(id);
+                        Ok(())
+                    }
+                    Ok(Filled::NoService) => {
+                        let changed = self.state.lock().remove_service(id);
+                        self.reached(changed);
                         Ok(())
                     }
                     Err(error) => Err(error.into()),
