@@ -24,6 +24,10 @@ pub const SCALE_EVENTS: usize = 256;
 /// Jobs that were created and not yet seen by a watch, of one ScaledJob.
 pub const JOBS_EXPECTED: usize = 10_000;
 
+/// Jobs of one ScaledJob that are gone and are still known to have been there: as many as may come and go while one
+/// burst of others is created, at the writes a second that an apiserver is given.
+pub const JOBS_GONE: usize = 1_024;
+
 /// How long a Job that was created and not seen is believed in: Kubernetes' own controllers' expectations.
 pub const JOB_EXPECTED_TIME: Duration = Duration::from_secs(300);
 

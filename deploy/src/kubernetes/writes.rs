@@ -1,7 +1,9 @@
 //! Writes to the apiserver: counted, limited, and the urgent ones first.
 
 use std::collections::VecDeque;
+use std::error::Error;
 use std::fmt;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,6 +75,31 @@ impl WriteError {
             _ => None,
         }
     }
+
+    /// Whether it is certain that nothing was written: it was refused, a webhook without whose word nothing is written
+    /// failed, or there was no connection to send it on. After anything else it may have been.
+    pub fn is_sure(&self) -> bool {
+        match self {
+            WriteError::TooMany => true,
+            WriteError::Silent => false,
+            WriteError::Kube(kube::Error::Api(status)) => {
+                status.code < 500 || (status.code == 500 && status.message.contains("failed calling webhook"))
+            }
+            WriteError::Kube(error) => is_unsent(error),
+        }
+    }
+}
+
+/// Whether an error of the client means that the apiserver cannot be connected to.
+fn is_unsent(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref().is_some_and(|error: &std::io::Error| error.kind() == ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 impl Writes {
@@ -281,6 +308,27 @@ mod tests {
         let start = Instant::now();
         bucket.take(Urgency::News).await.unwrap();
         assert!((Instant::now() - start) < Duration::from_millis(1_010), "one token, not two, later");
+    }
+
+    #[tokio::test]
+    async fn where_nobody_listens_nothing_was_written() {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let config = kube::Config::new(format!("http://{closed}").parse().unwrap());
+        let writes = Writes::new(Client::try_from(config).unwrap(), 10.0, 1);
+        let error = writes.send::<Value>(Urgency::Wake, "job", Request::get("/").body(Vec::new()).unwrap()).await;
+        assert!(error.as_ref().is_err_and(WriteError::is_sure), "{error:?}");
+    }
+
+    #[test]
+    fn only_what_says_so_surely_was_not_written() {
+        let said = |code, message: &str| {
+            let status = kube::core::Status { code, message: message.to_owned(), ..Default::default() };
+            WriteError::Kube(kube::Error::Api(Box::new(status))).is_sure()
+        };
+        assert!(said(403, "exceeded quota") && said(429, "too many requests"));
+        assert!(said(500, "Internal error occurred: failed calling webhook \"x.example.com\": refused"));
+        assert!(!said(500, "etcdserver: request timed out") && !said(504, "Timeout"));
+        assert!(!WriteError::Silent.is_sure() && WriteError::TooMany.is_sure());
     }
 
     #[tokio::test(start_paused = true)]

@@ -114,6 +114,24 @@ async fn as_many_jobs_are_created_as_are_asked_for_and_none_twice() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_comes_and_goes_while_others_are_created_is_expected_no_more() {
+    let apiserver = Apiserver::default();
+    let mut many = cron();
+    many["metadata"]["desiredReplicas"] = "20".into();
+    apiserver.put(REPORT, with(&json!({ "triggers": [many] })));
+    // The first is done and deleted by the time that the second is created, and there are more to come.
+    apiserver.meanwhile(&format!("POST {JOBS}"), |_| {});
+    apiserver.meanwhile(&format!("POST {JOBS}"), |store| {
+        let first = store.all(&format!("{JOBS}/"))[0]["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        store.delete(&format!("{JOBS}/{first}"));
+    });
+    let town = town(apiserver.clone(), &[]).await;
+    assert_eq!((writes(&apiserver).0, names(&apiserver).len()), (20, 19));
+    town.wait(10.0).await;
+    assert_eq!((writes(&apiserver).0, names(&apiserver).len()), (1, 20), "nobody waits for one that was there");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_is_what_its_scaled_job_says_and_belongs_to_it() {
     let (apiserver, town) = serving(report()).await;
     town.wait(5.0).await;

@@ -3,6 +3,7 @@
 
 mod store;
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -31,8 +32,8 @@ struct Inner {
     faults: Vec<(String, u16)>,
     /// Ends all watches that run.
     cut: CancellationToken,
-    /// Is done once by the next request whose method and path begin so, before it is answered.
-    meanwhile: Option<(String, Happens)>,
+    /// Are done one after the other, each by the next request whose method and path begin so, before it is answered.
+    meanwhile: VecDeque<(String, Happens)>,
 }
 
 /// Something that happens to the objects.
@@ -110,9 +111,9 @@ impl Apiserver {
         self.0.lock().faults.clear();
     }
 
-    /// The next request whose method and path begin so finds that this happened before it.
+    /// The next request whose method and path begin so, after all that is to happen before, finds that this happened.
     pub(crate) fn meanwhile(&self, start: &str, happens: impl FnOnce(&mut Store) + Send + 'static) {
-        self.0.lock().meanwhile = Some((start.to_owned(), Box::new(happens)));
+        self.0.lock().meanwhile.push_back((start.to_owned(), Box::new(happens)));
     }
 
     /// The writes since the last call.
@@ -141,9 +142,7 @@ impl Apiserver {
         let mut inner = self.0.lock();
         inner.requests.push(asked.clone());
         let start = format!("{} {}", asked.method, asked.path);
-        if inner.meanwhile.as_ref().is_some_and(|(wanted, _)| start.starts_with(wanted.as_str()))
-            && let Some((_, happens)) = inner.meanwhile.take()
-        {
+        if let Some((_, happens)) = inner.meanwhile.pop_front_if(|(wanted, _)| start.starts_with(wanted.as_str())) {
             happens(&mut inner.store);
         }
         if let Some((_, status)) = inner.faults.iter().find(|(fault, _)| start.starts_with(fault.as_str())) {

@@ -39,7 +39,7 @@ pub(super) async fn create(
             match answer {
                 Ok(()) => created += 1,
                 Err(error) => {
-                    if is_refusal(&error) {
+                    if error.is_sure() {
                         observed.refused(name);
                     }
                     refusal = Some(error.to_string());
@@ -58,9 +58,4 @@ async fn create_one(around: &Around, plan: &Plan, name: &str, urgency: Urgency) 
         .create(&parameters, body)
         .map_err(kube::Error::BuildRequest)?;
     around.writes.send::<IgnoredAny>(urgency, "job", request).await.map(drop)
-}
-
-/// Whether it is certain that nothing was created.
-fn is_refusal(error: &WriteError) -> bool {
-    matches!(error, WriteError::TooMany) || error.code().is_some_and(|code| code < 500)
 }

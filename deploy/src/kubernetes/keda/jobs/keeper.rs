@@ -152,7 +152,7 @@ impl Keeper {
     fn tidy(&mut self) {
         let Keeper { around, plan, jobs, observed, deletes, .. } = self;
         let jobs = jobs.borrow_and_update();
-        observed.see(|name| jobs.contains_key(name));
+        observed.see(|name| jobs.have_had(name));
         deletes.retain(|name| jobs.contains_key(name));
         let (rollout, generation) = (plan.job.rollout, plan.owner.generation);
         let is_old = |job: &SeenJob| job.ended.is_none() && job.generation.is_some_and(|of| of < generation);
@@ -191,6 +191,7 @@ impl Keeper {
     /// What the strategies count.
     fn counts(&mut self) -> Counts {
         let jobs = self.jobs.borrow();
+        self.observed.see(|name| jobs.have_had(name)); // what came and went while the triggers were read
         let (scaling, namespace) = (&self.plan.job.scaling, &self.plan.place.namespace);
         let is_at_work = |name: &str| {
             let job = Place { namespace: namespace.clone(), name: name.to_owned() };

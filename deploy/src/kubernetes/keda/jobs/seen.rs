@@ -1,8 +1,9 @@
 //! All Jobs of ScaledJobs, as a watch shows them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::ops::Deref;
 
-use config::Time;
+use config::{Time, bounds};
 use k8s_openapi::jiff::Timestamp;
 use kube::core::DynamicObject;
 use kube::runtime::watcher::Event;
@@ -34,7 +35,43 @@ pub(super) struct Ended {
 }
 
 /// Those of one ScaledJob, by their names.
-pub(super) type Jobs = BTreeMap<String, SeenJob>;
+#[derive(Debug, Default)]
+pub(super) struct Jobs {
+    there: BTreeMap<String, SeenJob>,
+    /// Those that are gone, the last of them: one may come and go while its keeper creates others.
+    gone: HashSet<String>,
+    order: VecDeque<String>,
+}
+
+impl Deref for Jobs {
+    type Target = BTreeMap<String, SeenJob>;
+
+    fn deref(&self) -> &BTreeMap<String, SeenJob> {
+        &self.there
+    }
+}
+
+impl Jobs {
+    /// Whether the Job is there or was. No two have one name.
+    pub(super) fn have_had(&self, name: &str) -> bool {
+        self.there.contains_key(name) || self.gone.contains(name)
+    }
+
+    fn set(&mut self, name: &str, now: Option<SeenJob>) {
+        match now {
+            Some(now) => drop(self.there.insert(name.to_owned(), now)),
+            None if self.there.remove(name).is_some() && self.gone.insert(name.to_owned()) => {
+                self.order.push_back(name.to_owned());
+                if self.order.len() > bounds::JOBS_GONE
+                    && let Some(first) = self.order.pop_front()
+                {
+                    self.gone.remove(&first);
+                }
+            }
+            None => {}
+        }
+    }
+}
 
 /// All of them.
 #[derive(Debug, Default)]
@@ -80,10 +117,7 @@ impl Seen {
         if jobs.receiver_count() > 0 {
             tell(jobs.borrow().get(name), now.as_ref());
         }
-        jobs.send_modify(|jobs| match now {
-            Some(now) => drop(jobs.insert(name.to_owned(), now)),
-            None => drop(jobs.remove(name)),
-        });
+        jobs.send_modify(|jobs| jobs.set(name, now));
         if jobs.receiver_count() == 0 && jobs.borrow().is_empty() {
             self.of.remove(owner);
         }
@@ -130,6 +164,20 @@ impl Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_those_that_are_gone_the_last_are_known_and_no_more_than_that() {
+        let mut jobs = Jobs::default();
+        let job = SeenJob { scaled_job: "report".to_owned(), generation: Some(1), ended: None, is_going: false };
+        for n in 0..=bounds::JOBS_GONE {
+            jobs.set(&n.to_string(), Some(job.clone()));
+            jobs.set(&n.to_string(), None);
+        }
+        jobs.set("never", None);
+        assert!(jobs.is_empty() && !jobs.have_had("0") && !jobs.have_had("never"));
+        assert!(jobs.have_had("1") && jobs.have_had(&bounds::JOBS_GONE.to_string()));
+        assert_eq!((jobs.gone.len(), jobs.order.len()), (bounds::JOBS_GONE, bounds::JOBS_GONE));
+    }
 
     #[test]
     fn of_scaled_jobs_that_are_gone_nothing_is_kept() {
