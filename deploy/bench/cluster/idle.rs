@@ -34,6 +34,43 @@ async fn asked(processes: &[Process]) -> anyhow::Result<(f64, f64)> {
     Ok((writes, reads))
 }
 
+/// What was asked of the apiserver in a time in which nothing happened.
+pub(super) struct Asked {
+    writes: f64,
+    reads: f64,
+}
+
+impl Asked {
+    pub(super) fn is_nothing(&self) -> anyhow::Result<()> {
+        ensure!(self.writes == 0.0, "{} writes while nothing happened", self.writes);
+        ensure!(self.reads == 0.0, "{} reads while nothing happened", self.reads);
+        Ok(())
+    }
+}
+
+/// Looks for so long at what Rouse's processes ask for, and prints it, and what CPU and memory each of them takes.
+pub(super) async fn looked_at(system: &System, what: &str, time: Duration) -> anyhow::Result<Asked> {
+    let asking = [system.autoscalers().await?, system.injectors().await?].concat();
+    let processes = [asking.clone(), system.activators().await?].concat();
+    let before: Vec<(u64, f64)> = processes.iter().map(|process| process.usage()).collect::<Result<_, _>>()?;
+    let (writes, reads) = asked(&asking).await?;
+    sleep(time).await;
+    let (wrote, read) = asked(&asking).await?;
+    let asked = Asked { writes: wrote - writes, reads: read - reads };
+    for (process, (_, cpu)) in processes.iter().zip(before) {
+        let (memory, now) = process.usage()?;
+        let share = (now - cpu) / time.as_secs_f64() * 100.0;
+        println!("  {}: {share:.2} % of a core, {:.1} MiB", process.pod, memory as f64 / f64::from(1 << 20));
+    }
+    println!(
+        "{what}, {} s: {} writes but the Lease's, {} reads but watches",
+        time.as_secs(),
+        asked.writes,
+        asked.reads
+    );
+    Ok(asked)
+}
+
 pub(super) async fn run(
     system: &System,
     namespace: &str,
@@ -63,22 +100,7 @@ pub(super) async fn run(
     probe.api.until("probe is asleep", 120, async || probe.pods().await.is_ok_and(|pods| pods.is_empty())).await?;
     sleep(Duration::from_secs(10)).await;
 
-    let processes: Vec<_> = [system.autoscalers().await?, system.activators().await?, system.injectors().await?]
-        .into_iter()
-        .flatten()
-        .collect();
-    let before: Vec<(u64, f64)> = processes.iter().map(|process| process.usage()).collect::<Result<_, _>>()?;
-    let asking = [system.autoscalers().await?, system.injectors().await?].concat();
-    let (writes, reads) = asked(&asking).await?;
-    sleep(time).await;
-    let (wrote, read) = asked(&asking).await?;
-    let (wrote, read) = (wrote - writes, read - reads);
-    for (process, (_, cpu)) in processes.iter().zip(before) {
-        let (memory, now) = process.usage()?;
-        let share = (now - cpu) / time.as_secs_f64() * 100.0;
-        println!("  {}: {share:.2} % of a core, {:.1} MiB", process.pod, memory as f64 / f64::from(1 << 20));
-    }
-    println!("{count} idle workloads, {} s: {wrote} writes but the Lease's, {read} reads but watches", time.as_secs());
+    let nothing = looked_at(system, &format!("{count} idle workloads"), time).await?;
     let among = wakes::median(&probe, woken).await?;
     let (one, other) = (among.as_secs_f64() * 1e3, alone.as_secs_f64() * 1e3);
     println!("  a wake among them: {one:.0} ms, alone: {other:.0} ms (median of {woken})");
@@ -86,7 +108,5 @@ pub(super) async fn run(
         app.remove().await?;
     }
     probe.remove().await?;
-    ensure!(wrote == 0.0, "{wrote} writes while nothing happened");
-    ensure!(read == 0.0, "{read} reads while nothing happened");
-    Ok(())
+    nothing.is_nothing()
 }

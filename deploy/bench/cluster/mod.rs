@@ -8,6 +8,7 @@ mod api;
 mod app;
 mod evictions;
 mod idle;
+mod idle_triggers;
 mod ingress;
 mod jobs;
 mod judge;
@@ -57,6 +58,7 @@ pub(crate) enum Scenario {
     Jobs,
     Evictions,
     Idle,
+    IdleTriggers,
     TakesOver,
     InjectorAway,
     ApiserverAway,
@@ -129,6 +131,7 @@ async fn one(scenario: Scenario, system: &System, options: &Options) -> anyhow::
         Scenario::Jobs => jobs::run(system, namespace).await,
         Scenario::Evictions => evictions::run(system, namespace).await,
         Scenario::Idle => idle::run(system, namespace, pick(300, 2000), pick(3, 10), seconds(20, 60)).await,
+        Scenario::IdleTriggers => idle_triggers::run(system, namespace, pick(100, 1000), seconds(20, 60)).await,
         Scenario::TakesOver => leader::takes_over(system, namespace).await,
         Scenario::InjectorAway => leader::injector_away(system, namespace, seconds(10, 60)).await,
         Scenario::ApiserverAway => leader::apiserver_away(system, namespace, seconds(15, 60)).await,

@@ -11,7 +11,7 @@ use super::app::App;
 use super::redis::{IMAGE, Redis};
 use super::system::System;
 
-const SCALED_OBJECTS: Kind = Kind { group: "apis/keda.sh/v1alpha1", plural: "scaledobjects" };
+pub(super) const SCALED_OBJECTS: Kind = Kind { group: "apis/keda.sh/v1alpha1", plural: "scaledobjects" };
 
 const NAME: &str = "redis-worker";
 
