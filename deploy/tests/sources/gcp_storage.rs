@@ -141,7 +141,11 @@ async fn right_empty_wrong_slow_stopped_and_back() {
     // An account that is no longer one.
     allowed.store(false, Ordering::Relaxed);
     let wrong = trouble(&*counting(&storage, &account, &[])).await;
-    assert_eq!(wrong, "Google gives no token (400): is the service account's key still valid?");
+    let giver = format!("127.0.0.1:{}", google.port());
+    assert_eq!(
+        wrong,
+        format!("{giver} gives no token (400, invalid_grant): is the service account's key still valid?")
+    );
     allowed.store(true, Ordering::Relaxed);
 
     // Slow.

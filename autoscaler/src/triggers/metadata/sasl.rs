@@ -70,6 +70,12 @@ const NOT_SERVED: [&str; 8] = [
     "awsEndpoint",
 ];
 
+/// Whether it may be said beside the token: RFC 7628 §3.1.
+fn is_extension((key, value): &(String, String)) -> bool {
+    let is_key = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphabetic()) && key != "auth";
+    is_key && value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+}
+
 impl Sasl {
     pub(super) fn read(parameters: &mut Parameters<'_>) -> Option<Sasl> {
         let asked = parameters.choice(anywhere("sasl"), &WORDS);
@@ -98,6 +104,10 @@ impl Sasl {
                     parameters.refuse("oauthTokenEndpointUri", "is missing: sasl oauthbearer needs it");
                     return None;
                 };
+                if !extensions.iter().all(is_extension) {
+                    let why = "must have keys of letters only, none of them auth, and printable values (RFC 7628)";
+                    parameters.refuse("oauthExtensions", why);
+                }
                 SaslMechanism::OauthBearer { token_endpoint, scopes, extensions }
             }
         };

@@ -1,7 +1,6 @@
 //! `gcp-storage`: how many objects a bucket has, page by page.
 
 mod account;
-mod token;
 
 use std::sync::Arc;
 
@@ -16,8 +15,8 @@ use http::{HeaderMap, HeaderValue, header};
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use self::token::Tokens;
-use super::http::{Address, Asker, Credentials, Question, escaped};
+use self::account::Account;
+use super::http::{Address, Asker, Credentials, Question, Tokens, escaped, form};
 use super::{Answer, Key, Look, OpenError, Pool, Server, Slot, Source};
 
 /// Objects that are asked for at once: as many as Google gives.
@@ -27,6 +26,7 @@ const PAGE: u64 = 1_000;
 pub(super) struct GcpStorage {
     trigger: metadata::GcpStorage,
     asker: Asker,
+    account: Account,
     tokens: Arc<Tokens>,
     key: Key,
     slot: Arc<Slot<Count>>,
@@ -61,13 +61,17 @@ impl GcpStorage {
                 Secret::new(json.map_err(|error| OpenError::parameter(name, format!("cannot read {path:?}: {error}")))?)
             }
         };
-        let account = Key::new(["service account", json.expose()]);
-        let tokens = pool.share(account, || Tokens::of(&json, pool))?;
+        const NAME: &str = "GoogleApplicationCredentials";
+        let who = Key::new(["service account", json.expose()]);
+        let account = Account::read(&json).map_err(|why| OpenError::parameter(NAME, why))?;
+        let (giver, _) = Address::read(&account.token_uri)
+            .map_err(|why| OpenError::parameter(NAME, format!("has a token_uri that {why}")))?;
+        let tokens = pool.share(who, || Tokens::at(giver, pool))?;
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let what = [trigger.bucket.clone(), text(&trigger.prefix), text(&trigger.delimiter), trigger.most.to_string()];
-        let key = asker.key().with([account]).with(what);
+        let key = asker.key().with([who]).with(what);
         let slot = pool.slot(key)?;
-        Ok(GcpStorage { trigger: trigger.clone(), asker, tokens, key, slot })
+        Ok(GcpStorage { trigger: trigger.clone(), asker, account, tokens, key, slot })
     }
 
     /// Counts until there is no further page, or enough.
@@ -75,7 +79,7 @@ impl GcpStorage {
         let mut count = Count::up_to(self.trigger.most);
         let mut next = None;
         loop {
-            let token = self.tokens.token(at, deadline).await?;
+            let token = self.token(at, deadline).await?;
             let page = self.asker.ask(self.question(next.as_deref(), &token)?, deadline).await?;
             match page.status {
                 200 => {}
@@ -99,6 +103,17 @@ impl GcpStorage {
                 None => return Ok(count),
             }
         }
+    }
+
+    /// A token for what the account has signed; the time is in seconds since 1970.
+    async fn token(&self, at: i64, deadline: Instant) -> Result<Secret, String> {
+        let signed = || {
+            let statement = self.account.statement(at)?;
+            let grant = escaped("urn:ietf:params:oauth:grant-type:jwt-bearer");
+            Ok(vec![form(format!("grant_type={grant}&assertion={}", escaped(statement.expose())))])
+        };
+        let token = self.tokens.token(deadline, signed).await;
+        token.map_err(|why| format!("{why}: is the service account's key still valid?"))
     }
 
     fn question(&self, next: Option<&str>, token: &Secret) -> Result<Question, String> {

@@ -2,6 +2,8 @@
 
 mod address;
 mod credentials;
+#[cfg(any(feature = "source-gcp-storage", feature = "source-kafka"))]
+mod token;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,8 @@ use super::{Key, OpenError, Pool, Server, Trouble, trust};
 
 pub(super) use self::address::{Address, escaped};
 pub(super) use self::credentials::Credentials;
+#[cfg(any(feature = "source-gcp-storage", feature = "source-kafka"))]
+pub(super) use self::token::{Tokens, form};
 
 /// Connections to one server, as one sort of TLS makes them.
 struct Connections(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);

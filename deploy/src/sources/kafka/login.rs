@@ -8,8 +8,9 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::connection::Connection;
 use super::messages::{SaslAuthenticate, SaslHandshake};
+use super::oauth::OAuth;
 use super::scram::{Hash, Refused, Scram};
-use super::{OpenError, Trouble};
+use super::{OpenError, Pool, Trouble};
 
 /// Who one is, and how one shows it.
 pub(super) struct Login {
@@ -18,26 +19,23 @@ pub(super) struct Login {
     password: Secret,
 }
 
-#[derive(Clone, Copy)]
 enum Mechanism {
     Plain,
     Scram(Hash),
+    OAuth(OAuth),
 }
 
 /// The broker's number for a mechanism that it has not.
 const UNSUPPORTED_MECHANISM: i16 = 33;
 
 impl Login {
-    pub(super) fn new(sasl: &Sasl) -> Result<Login, OpenError> {
+    pub(super) fn new(sasl: &Sasl, pool: &Pool) -> Result<Login, OpenError> {
         let mechanism = match &sasl.mechanism {
             SaslMechanism::Plain => Mechanism::Plain,
             SaslMechanism::ScramSha256 => Mechanism::Scram(Hash::Sha256),
             SaslMechanism::ScramSha512 => Mechanism::Scram(Hash::Sha512),
-            SaslMechanism::OauthBearer { .. } => {
-                return Err(OpenError::parameter(
-                    "sasl",
-                    "oauthbearer is not served yet: write plaintext or scram_sha512",
-                ));
+            SaslMechanism::OauthBearer { token_endpoint, scopes, extensions } => {
+                Mechanism::OAuth(OAuth::new(token_endpoint, scopes, extensions, pool)?)
             }
         };
         Ok(Login { mechanism, user: sasl.username.clone(), password: sasl.password.clone() })
@@ -45,8 +43,9 @@ impl Login {
 
     /// Logs in.
     pub(super) async fn log_in(&self, connection: &mut Connection) -> Result<(), Trouble> {
-        let mechanism = match self.mechanism {
+        let mechanism = match &self.mechanism {
             Mechanism::Plain => "PLAIN",
+            Mechanism::OAuth(_) => "OAUTHBEARER",
             Mechanism::Scram(Hash::Sha256) => "SCRAM-SHA-256",
             Mechanism::Scram(Hash::Sha512) => "SCRAM-SHA-512",
         };
@@ -55,13 +54,26 @@ impl Login {
             return Err(Trouble::Question(format!("there is no {mechanism}, only {}", known.join(", "))));
         }
         super::all_well(error).map_err(|why| Trouble::Question(format!("login: {why}")))?;
-        match self.mechanism {
+        match &self.mechanism {
             Mechanism::Plain => {
                 let says = format!("\0{}\0{}", self.user.expose(), self.password.expose());
                 step(connection, says).await.map(|_| ())
             }
-            Mechanism::Scram(hash) => self.scram(hash, connection).await,
+            Mechanism::Scram(hash) => self.scram(*hash, connection).await,
+            Mechanism::OAuth(oauth) => self.bearer(oauth, connection).await,
         }
+    }
+
+    /// RFC 7628: a broker that refuses the token says why, and ends the login once it has heard that this was heard.
+    async fn bearer(&self, oauth: &OAuth, connection: &mut Connection) -> Result<(), Trouble> {
+        let token = oauth.token(&self.user, &self.password).await.map_err(Trouble::Question)?;
+        let said = step(connection, oauth.first(&token)).await.inspect_err(|_| oauth.forget(&token))?;
+        if said.is_empty() {
+            return Ok(());
+        }
+        oauth.forget(&token);
+        step(connection, "\x01".to_owned()).await?;
+        Err(Trouble::Question("login refused: the broker does not take the token".to_owned()))
     }
 
     async fn scram(&self, hash: Hash, connection: &mut Connection) -> Result<(), Trouble> {

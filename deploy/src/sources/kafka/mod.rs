@@ -10,6 +10,7 @@ mod connection;
 mod error;
 mod login;
 mod messages;
+mod oauth;
 mod offsets;
 mod scram;
 
@@ -48,7 +49,7 @@ pub(super) struct Kafka {
 impl Kafka {
     pub(super) fn open(trigger: &Trigger, interval: Duration, pool: &Pool) -> Result<Kafka, OpenError> {
         let who = key(trigger);
-        let client = pool.share(who, || Client::new(trigger))?;
+        let client = pool.share(who, || Client::new(trigger, pool))?;
         let limit = trigger.partitions.as_ref().map(|all| format!("{all:?}")).unwrap_or_default();
         let topic = trigger.topic.as_deref().unwrap_or_default();
         let key = Key::new([who.as_ref(), trigger.group.as_bytes(), topic.as_bytes(), limit.as_bytes()]);
@@ -88,16 +89,19 @@ impl Source for Kafka {
 fn key(trigger: &Trigger) -> Key {
     let tls = trigger.tls.as_ref().map(trust::key);
     let sasl = trigger.sasl.as_ref();
-    let mechanism = sasl.map_or("", |sasl| match sasl.mechanism {
-        SaslMechanism::Plain => "plain",
-        SaslMechanism::ScramSha256 => "sha256",
-        SaslMechanism::ScramSha512 => "sha512",
-        SaslMechanism::OauthBearer { .. } => "oauth",
+    let mechanism = sasl.map(|sasl| match &sasl.mechanism {
+        SaslMechanism::Plain => Key::new(["plain"]),
+        SaslMechanism::ScramSha256 => Key::new(["sha256"]),
+        SaslMechanism::ScramSha512 => Key::new(["sha512"]),
+        SaslMechanism::OauthBearer { token_endpoint, scopes, extensions } => {
+            oauth::key(token_endpoint, scopes, extensions)
+        }
     });
     let servers = trigger.servers.join(",");
     let login = sasl.map_or(["", ""], |sasl| [sasl.username.expose(), sasl.password.expose()]);
-    let parts = ["kafka", &servers, mechanism, login[0], login[1]].map(str::as_bytes);
-    Key::new(parts.into_iter().chain([tls.as_ref().map_or(&b""[..], AsRef::as_ref)]))
+    let parts = ["kafka", &servers, login[0], login[1]].map(str::as_bytes);
+    let more = [&mechanism, &tls].map(|part| part.as_ref().map_or(&b""[..], AsRef::as_ref));
+    Key::new(parts.into_iter().chain(more))
 }
 
 /// One cluster, and one user of it.
@@ -112,10 +116,10 @@ struct Client {
 }
 
 impl Client {
-    fn new(trigger: &Trigger) -> Result<Client, OpenError> {
+    fn new(trigger: &Trigger, pool: &Pool) -> Result<Client, OpenError> {
         let tls = trigger.tls.as_ref().map(trust::client_config).transpose()?;
         let tls = tls.map(|config| TlsConnector::from(Arc::new(config)));
-        let login = trigger.sasl.as_ref().map(Login::new).transpose()?;
+        let login = trigger.sasl.as_ref().map(|sasl| Login::new(sasl, pool)).transpose()?;
         let access = Arc::new(Access { tls, login });
         let broker = |address: &String| {
             let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));

@@ -4,6 +4,7 @@
 mod client;
 mod lag;
 mod login;
+mod oauth;
 mod topicless;
 
 use std::path::PathBuf;

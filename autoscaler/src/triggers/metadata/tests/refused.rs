@@ -105,6 +105,23 @@ fn what_is_wrong_is_told_with_what_is_allowed() {
             ],
         ),
         (
+            "kafka",
+            and(
+                &kafka,
+                &[
+                    ("sasl", "oauthbearer"),
+                    ("oauthTokenEndpointUri", "https://example.com/token"),
+                    ("oauthExtensions", "auth=Bearer mine"),
+                ],
+            ),
+            vec![
+                "metadata.oauthExtensions: must have keys of letters only, none of them auth, and printable values (RFC 7628)"
+                    .into(),
+                "metadata.username: is missing (it may also be in the TriggerAuthentication)".into(),
+                "metadata.password: is missing: it belongs into the TriggerAuthentication".into(),
+            ],
+        ),
+        (
             "postgresql",
             vec![("query", "SELECT 1"), ("targetQueryValue", "0")],
             vec![
