@@ -73,7 +73,7 @@ impl Keepers {
         let served: HashSet<&WorkloadId> = plans.iter().map(|plan| &plan.workload).collect();
         let gone: Vec<WorkloadId> = self.kept.keys().filter(|id| !served.contains(id)).cloned().collect();
         for id in gone {
-            self.remove(&id).await;
+            self.remove(&id, || ()).await;
         }
         for plan in plans {
             self.put(plan);
@@ -89,12 +89,20 @@ impl Keepers {
         }
     }
 
-    /// Nothing is asked for the workload any more by triggers.
-    pub async fn remove(&mut self, id: &WorkloadId) {
+    /// Nothing is asked for the workload any more by triggers; `first` is done before anybody hears of that. Cancel-safe:
+    /// all is done, or nothing.
+    pub async fn remove(&mut self, id: &WorkloadId, first: impl FnOnce()) {
+        // Nobody listens any more only when all ends.
+        let place = match self.kept.contains_key(id) {
+            true => self.around.heard.reserve().await.ok(),
+            false => None,
+        };
+        first();
         if self.kept.remove(id).is_some() {
             self.around.told.forget(id);
-            // Nobody listens any more only when all ends.
-            self.around.heard.send(Heard::Triggered(id.clone(), None)).await.ok();
+        }
+        if let Some(place) = place {
+            place.send(Heard::Triggered(id.clone(), None));
         }
     }
 

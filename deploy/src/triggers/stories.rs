@@ -243,9 +243,33 @@ async fn one_is_put_or_taken_away_and_the_others_go_on() {
     world.says("one").value(100.0);
     world.keepers.put(plan);
     assert_eq!(world.trace("one", 60).await, [5, 3], "only the newest");
-    world.keepers.remove(&id("one")).await;
+    world.keepers.remove(&id("one"), || ()).await;
     assert_eq!(world.keepers.told().of(&id("one")), None);
     assert_eq!(world.trace("other", 600).await, [5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_whose_removal_is_given_up_is_there_until_it_is_removed_again() {
+    let mut world = World::new();
+    let plan = world.plan("one", &json!({}));
+    let (heard, mut hears) = tokio::sync::mpsc::channel(1);
+    let mut keepers = Keepers::new(Arc::clone(&world.engine), heard, world.keepers.clock());
+    keepers.put(plan);
+    sleep(Duration::from_secs(60)).await; // it has said something, and nobody has heard it
+    let one = id("one");
+    let given_up = keepers.remove(&one, || panic!("nothing is done of it"));
+    assert!(tokio::time::timeout(Duration::from_secs(5), given_up).await.is_err());
+    let reader = tokio::spawn(async move {
+        let mut last = None;
+        while let Some(heard) = hears.recv().await {
+            last = Some(heard);
+        }
+        last
+    });
+    let mut is_first = false;
+    keepers.remove(&id("one"), || is_first = true).await;
+    drop(keepers);
+    assert!(is_first && matches!(reader.await, Ok(Some(Heard::Triggered(gone, None))) if gone == id("one")));
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::apiserver::{Apiserver, Asked};
-use crate::cluster::PODS;
+use crate::cluster::{HELLO, PODS};
 use crate::driven::Town;
 use crate::keda::{cron, town};
 
@@ -80,6 +80,11 @@ fn writes(apiserver: &Apiserver) -> (usize, Vec<String>, usize) {
     (of("POST", JOBS).len(), deleted, statuses)
 }
 
+/// How many of these writes there were since the last look at any.
+fn writes_of(apiserver: &Apiserver, method: &str, path: &str) -> usize {
+    apiserver.writes().iter().filter(|asked| asked.method == method && asked.path.starts_with(path)).count()
+}
+
 fn condition(apiserver: &Apiserver, kind: &str) -> (String, String, String) {
     let report = apiserver.get(REPORT).expect("it is there");
     let all = report["status"]["conditions"].as_array().cloned().unwrap_or_default();
@@ -111,6 +116,52 @@ async fn as_many_jobs_are_created_as_are_asked_for_and_none_twice() {
     complete(&apiserver, &names(&apiserver)[1]);
     town.wait(10.0).await;
     assert_eq!(writes(&apiserver), (1, vec![], 0), "one is done, and three are asked for still");
+}
+
+#[tokio::test(start_paused = true)]
+async fn they_may_come_to_be_defined_later_and_scaled_objects_go_on() {
+    let apiserver = Apiserver::default();
+    apiserver.undefine(&["scaledjobs", "scaledjobs/status"]);
+    apiserver.put(REPORT, report());
+    let town = town(apiserver.clone(), &[]).await;
+    town.wait(120.0).await;
+    let watched = |kind: &str| apiserver.requests().iter().filter(|asked| asked.path.ends_with(kind)).count();
+    assert!(watched("/scaledobjects") > 0);
+    apiserver.undefine(&[]);
+    town.wait(65.0).await;
+    assert_eq!(names(&apiserver).len(), 3);
+    assert_eq!(watched("/scaledobjects"), 0, "nobody asked for them again");
+    apiserver.undefine(&["scaledjobs", "scaledjobs/status"]);
+    town.wait(65.0).await;
+    apiserver.writes();
+    complete(&apiserver, &names(&apiserver)[0]);
+    town.wait(120.0).await;
+    assert_eq!(apiserver.writes(), [], "they are served no more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_of_jobs_keeps_nobody_waiting_who_is_to_be_woken() {
+    let mut many = cron();
+    many["metadata"]["desiredReplicas"] = "1000".into();
+    let many = with(&json!({ "triggers": [many], "maxReplicaCount": 1000 }));
+    let apiserver = Apiserver::default();
+    for name in ["a", "b", "c", "d"] {
+        apiserver.put(&format!("/apis/keda.sh/v1alpha1/namespaces/shop/scaledjobs/{name}"), many.clone());
+    }
+    let town = town(apiserver.clone(), &[]).await;
+    town.wait(5.0).await;
+    let created = writes_of(&apiserver, "POST", JOBS);
+    assert!((100..900).contains(&created), "{created}: there are more to come than may be written at once");
+    let mut object = json!({ "metadata": { "uid": "so-1" }, "spec": { "scaleTargetRef": { "name": "hello" } } });
+    object["spec"]["triggers"] = json!([cron()]);
+    apiserver.put("/apis/keda.sh/v1alpha1/namespaces/shop/scaledobjects/hello", object);
+    town.wait(2.0).await;
+    let all = apiserver.writes();
+    let scaled = all.iter().position(|asked| asked.path == format!("{HELLO}/scale")).expect("it is woken");
+    let before = all[..scaled].iter().filter(|asked| asked.path.starts_with(JOBS)).count();
+    // As many as are created while its trigger is read; the four wait with sixteen Jobs each.
+    assert!(before < 16, "{before} Jobs were created before it");
+    assert!(all[scaled..].iter().any(|asked| asked.path.starts_with(JOBS)), "and others after it");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! When anything is done at all: while KEDA's objects are defined and KEDA does not run.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 
 use config::bounds;
@@ -47,24 +48,39 @@ pub struct KedaParts {
 pub async fn run(parts: KedaParts, mut keepers: Keepers) -> Infallible {
     let mut standing = changed(&parts, None).await;
     loop {
-        if let Standing::Rouse { jobs: has_jobs } = standing {
-            // What several ask for, of whichever kind, is read once.
-            let endpoints = endpoints(parts.writes.client().clone(), parts.discovered.endpoint_slices.clone());
-            let pool = Pool::new(PoolSettings { endpoints, ..PoolSettings::default() });
-            let objects = ScaledObjects::new(&parts.platform, &parts.discovered, &mut keepers);
-            let mut objects = Controller::new(&parts, &pool, objects);
-            let mut jobs = Controller::new(&parts, &pool, ScaledJobs::new(&parts));
-            standing = tokio::select! {
-                never = objects.run() => match never {},
-                never = jobs.run(), if has_jobs => match never {},
-                next = changed(&parts, Some(&standing)) => next,
-            };
-            objects.stop().await;
-            jobs.stop().await;
-        } else {
-            standing = changed(&parts, Some(&standing)).await;
-        }
+        standing = match standing {
+            Standing::Rouse { jobs } => serve(&parts, &mut keepers, jobs).await,
+            _ => changed(&parts, Some(&standing)).await,
+        };
     }
+}
+
+/// Serves them until somebody else does, or there are none: who that is. ScaledJobs may come to be defined meanwhile, which
+/// is nothing to ScaledObjects.
+async fn serve(parts: &KedaParts, keepers: &mut Keepers, mut has_jobs: bool) -> Standing {
+    // What several ask for, of whichever kind, is read once.
+    let endpoints = endpoints(parts.writes.client().clone(), parts.discovered.endpoint_slices.clone());
+    let pool = Pool::new(PoolSettings { endpoints, ..PoolSettings::default() });
+    let mut objects = Controller::new(parts, &pool, ScaledObjects::new(&parts.platform, &parts.discovered, keepers));
+    let next = {
+        let mut objects = pin!(objects.run());
+        loop {
+            let standing = Standing::Rouse { jobs: has_jobs };
+            let mut jobs = Controller::new(parts, &pool, ScaledJobs::new(parts));
+            let next = tokio::select! {
+                never = &mut objects => match never {},
+                never = jobs.run(), if has_jobs => match never {},
+                next = changed(parts, Some(&standing)) => next,
+            };
+            jobs.stop().await;
+            match next {
+                Standing::Rouse { jobs } => has_jobs = jobs,
+                next => break next,
+            }
+        }
+    };
+    objects.stop().await;
+    next
 }
 
 /// Waits until it is another than `before`, and tells of it. What is not known is as it was.

@@ -30,6 +30,8 @@ struct Inner {
     requests: Vec<Asked>,
     /// Requests whose method and path begin so are answered with this status.
     faults: Vec<(String, u16)>,
+    /// Resources that are not defined (yet).
+    undefined: Vec<&'static str>,
     /// Ends all watches that run.
     cut: CancellationToken,
     /// Are done one after the other, each by the next request whose method and path begin so, before it is answered.
@@ -107,6 +109,11 @@ impl Apiserver {
         self.0.lock().faults.push((start.to_owned(), status));
     }
 
+    /// From now on these resources, and no others, are not defined.
+    pub(crate) fn undefine(&self, resources: &[&'static str]) {
+        self.0.lock().undefined = resources.to_vec();
+    }
+
     pub(crate) fn mend(&self) {
         self.0.lock().faults.clear();
     }
@@ -154,7 +161,11 @@ impl Apiserver {
 
 impl Inner {
     fn route(&mut self, asked: &Asked) -> Answer {
-        if let Some(discovery) = discovery(&asked.path) {
+        if let Some(mut discovery) = discovery(&asked.path) {
+            if let Some(resources) = discovery["resources"].as_array_mut() {
+                let is_undefined = |one: &Value| self.undefined.iter().any(|resource| one["name"] == *resource);
+                resources.retain(|one| !is_undefined(one));
+            }
             return ok(&discovery);
         }
         let Some(place) = Place::of(&asked.path) else { return refused(404, "the path is not known") };

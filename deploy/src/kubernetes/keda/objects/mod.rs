@@ -115,11 +115,15 @@ impl Serves for ScaledObjects<'_> {
 
     /// What it scaled is nobody's, or that of another ScaledObject that had to wait for it.
     async fn unserve(&mut self, desk: &mut Desk<'_>, place: &Place) {
-        let restore = self.served.remove(place).and_then(|served| served.restore());
-        let Some(workload) = self.claimed(place).cloned() else { return };
-        self.whose.remove(&workload);
-        self.platform.unname(&workload, restore);
-        self.keepers.remove(&workload).await;
+        let Some(workload) = self.claimed(place).cloned() else { return drop(self.served.remove(place)) };
+        let ScaledObjects { keepers, served, whose, platform, .. } = self;
+        // All of it or nothing, if whoever waits gives up: then it is done again.
+        let unname = || {
+            let restore = served.remove(place).and_then(|served| served.restore());
+            whose.remove(&workload);
+            platform.unname(&workload, restore);
+        };
+        keepers.remove(&workload, unname).await;
         for (other, object) in desk.objects.iter().filter(|(other, _)| *other != place) {
             let names_it = object["spec"]["scaleTargetRef"]["name"].as_str() == Some(workload.name());
             if names_it && other.namespace == workload.namespace() {
@@ -149,8 +153,7 @@ impl Serves for ScaledObjects<'_> {
 
     async fn stop(self, _: Desk<'_>) {
         for workload in self.whose.into_keys() {
-            self.platform.unname(&workload, None);
-            self.keepers.remove(&workload).await;
+            self.keepers.remove(&workload, || self.platform.unname(&workload, None)).await;
         }
     }
 }
