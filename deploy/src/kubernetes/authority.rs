@@ -2,7 +2,7 @@
 //!
 //! Its key is in the Secret `rouse-ca` of our namespace, its certificate also in the ConfigMap of that name, for those who
 //! only need to trust it. Whoever starts first makes both. What it signs is never written anywhere: each process makes its
-//! own certificates and renews them (see [`leaf`]).
+//! own certificates and renews them (see `leaf`).
 
 mod leaf;
 mod stored;

@@ -1,10 +1,10 @@
 //! KEDA's ScaledObjects and ScaledJobs in a cluster where KEDA does not run.
 //!
-//! Whether they are served at all is looked at each minute ([`standing`]). While they are, a [`controller`] for each of the two
+//! Whether they are served at all is looked at each minute (`standing`). While they are, a `controller` for each of the two
 //! kinds watches them, makes a plan of each with the Secrets, ConfigMaps and variables that its triggers use
-//! (`config::manifest::given_on_cluster` says which; [`surroundings`] reads them), and has it kept: of [`objects`] by
-//! [`crate::triggers::Keepers`], and what they scale is named to the platform; of [`jobs`] by keepers that create Jobs. What both
-//! need is at the [`desk`]. What users see of one is its [`status`], written late and only when it changed.
+//! (`config::manifest::given_on_cluster` says which; `surroundings` reads them), and has it kept: of `objects` by
+//! [`crate::triggers::Keepers`], and what they scale is named to the platform; of `jobs` by keepers that create Jobs. What both
+//! need is at the `desk`. What users see of one is its `status`, written late and only when it changed.
 
 mod controller;
 mod definition;

@@ -2,7 +2,7 @@
 //!
 //! The definition of the resource is Knative's by name and ours by its label ([`definition`]): where Knative's own is,
 //! nothing is done. What a `Service` says and whether all of it is honoured, `config::manifest::knative_service` reads;
-//! what is to be there follows from it ([`desired`]), and what users see of it ([`status`]); the [`controller`] does it.
+//! what is to be there follows from it (`desired`), and what users see of it (`status`); the `controller` does it.
 
 mod child;
 mod controller;

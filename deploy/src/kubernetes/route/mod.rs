@@ -6,13 +6,13 @@
 //!
 //! | | |
 //! | --- | --- |
-//! | [`watches`] | what there is: Services ([`service`]), slices ([`slice`]) |
-//! | [`claim`] | what is to become of a Service, and who is [`there`] to lead to ([`choose`]) |
-//! | [`desired`] | the slices that follow |
-//! | [`step`] | what is to be done next |
-//! | [`work`] | doing it |
-//! | [`evidence`] | whether a route is true everywhere |
-//! | [`behind`] | who stands behind a Service, for others who ask |
+//! | `watches` | what there is: Services (`service`), slices (`slice`) |
+//! | `claim` | what is to become of a Service, and who is `there` to lead to (`choose`) |
+//! | `desired` | the slices that follow |
+//! | `step` | what is to be done next |
+//! | `work` | doing it |
+//! | `evidence` | whether a route is true everywhere |
+//! | `behind` | who stands behind a Service, for others who ask |
 
 mod behind;
 mod choose;
