@@ -1,4 +1,4 @@
-//! Triggers of the ScaledObjects that are served, under the names and labels by which KEDA's users have them on dashboards.
+//! Triggers of the ScaledObjects and ScaledJobs that are served, under the names and labels by which KEDA's users have them on dashboards.
 //!
 //! Written by hand: what is served no more has no line, and the `metrics` crate forgets no gauge.
 
@@ -18,8 +18,10 @@ const ERRORS: &str = "keda_scaler_detail_errors_total";
 
 /// A trigger, as KEDA's metrics name it.
 pub(crate) struct ScalerName<'a> {
+    /// `scaledobject` or `scaledjob`.
+    pub(crate) kind: &'a str,
     pub(crate) namespace: &'a str,
-    /// The ScaledObject.
+    /// The ScaledObject; or the ScaledJob, which has the same label.
     pub(crate) object: &'a str,
     /// The trigger's name, or its kind.
     pub(crate) scaler: &'a str,
@@ -31,12 +33,12 @@ pub(crate) struct ScalerName<'a> {
 impl ScalerName<'_> {
     /// The labels, as they are written between the braces.
     pub(crate) fn labels(&self) -> String {
-        let ScalerName { namespace, object, scaler, index, metric } = self;
+        let ScalerName { kind, namespace, object, scaler, index, metric } = self;
         let [namespace, object, scaler, metric] =
             [namespace, object, scaler, metric].map(|text| sanitize_label_value(text));
         format!(
             "metric=\"{metric}\",namespace=\"{namespace}\",scaledObject=\"{object}\",scaler=\"{scaler}\",\
-             triggerIndex=\"{index}\",type=\"scaledobject\""
+             triggerIndex=\"{index}\",type=\"{kind}\""
         )
     }
 }

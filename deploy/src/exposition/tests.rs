@@ -134,7 +134,8 @@ async fn the_list_is_what_is_exported() {
     assert!(!page.contains("asleep"), "of what had no requests there is no line");
     page += &super::open_requests([(RequestsNow::default(), &asleep)].into_iter());
     assert!(page.contains("rouse_workload_queue{workload=\"default/Deployment/asleep\"} 0\n"), "{page}");
-    let name = ScalerName { namespace: "shop", object: "worker", scaler: "redis", index: 1, metric: "s1-redis-jobs" };
+    let (kind, metric) = ("scaledobject", "s1-redis-jobs");
+    let name = ScalerName { kind, namespace: "shop", object: "worker", scaler: "redis", index: 1, metric };
     page += &super::keda::scalers(&[ScalerNow { labels: name.labels(), value: Some(7.5), active: true, errors: 2 }]);
     page += &front.metrics(&Connections::default());
     LinkStatus::default().render(&mut page).unwrap();

@@ -20,14 +20,14 @@ use crate::sources::{self, Answer, Edge, Look, Pool, Source};
 
 /// What reads a trigger that can be read.
 pub(crate) struct Opened {
-    /// Its place among the object's triggers.
-    pub(crate) index: usize,
     pub(crate) trigger: Trigger,
     /// What one pod should carry of it. An external scaler says it with its first answer: 1 until then.
     pub(crate) target: f64,
     pub(crate) source: Box<dyn Source>,
     /// What KEDA calls its metric, where it has a name for it.
     pub(crate) metric: Option<String>,
+    /// The labels under which KEDA's metrics have it.
+    pub(crate) labels: String,
     /// What is odd in its parameters.
     pub(crate) warnings: Vec<Warning>,
 }
@@ -37,13 +37,21 @@ impl Opened {
     pub(crate) fn title(&self) -> &str {
         self.trigger.name.as_deref().unwrap_or(&self.trigger.kind)
     }
+}
 
-    /// Under what KEDA's users have it among metrics, as a trigger of `object`. What a scaler names itself goes by its kind.
-    pub(super) fn labels(&self, object: &sources::Object) -> String {
-        let metric = self.metric.clone().unwrap_or_else(|| format!("s{}-{}", self.index, self.trigger.kind));
-        let (namespace, object) = (&object.namespace, &object.name);
-        ScalerName { namespace, object, scaler: self.title(), index: self.index, metric: &metric }.labels()
-    }
+/// Under what KEDA's users have `trigger` among metrics, as that of `asker`, which is called `object`. What a scaler names
+/// itself goes by its kind.
+fn labels(trigger: &Trigger, (index, metric): (usize, Option<&str>), object: &str, asker: &sources::Object) -> String {
+    let by_kind = format!("s{index}-{}", trigger.kind);
+    let name = ScalerName {
+        kind: &object.split(' ').next().unwrap_or_default().to_lowercase(),
+        namespace: &asker.namespace,
+        object: &asker.name,
+        scaler: trigger.name.as_deref().unwrap_or(&trigger.kind),
+        index,
+        metric: metric.unwrap_or(&by_kind),
+    };
+    name.labels()
 }
 
 /// What reads `triggers` of the object at `place`, without those of which the check of the files has told: they are
@@ -65,7 +73,8 @@ pub(crate) fn open(
         let source = sources::open(&kind, asker, pool)
             .map_err(|error| refusal(place, &format!("spec.triggers[{n}]"), error.to_string()))?;
         let (target, metric) = (kind.target().unwrap_or(1.0), kind.metric_name(n));
-        opened.push(Opened { index: n, trigger: trigger.clone(), target, source, metric, warnings });
+        let labels = labels(trigger, (n, metric.as_deref()), object, asker);
+        opened.push(Opened { trigger: trigger.clone(), target, source, metric, labels, warnings });
     }
     Ok(opened)
 }

@@ -63,10 +63,10 @@ impl Plan {
         };
         let mut object = object.clone();
         let (mut targets, mut sources, mut read) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut metrics, mut labels, mut odd) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut metrics, mut all_labels, mut odd) = (Vec::new(), Vec::new(), Vec::new());
         for opened in opened::open(&object.triggers, given, place, &asker, pool)? {
-            labels.push(opened.labels(&asker));
-            let Opened { trigger, target, source, metric, warnings, .. } = opened;
+            let Opened { trigger, target, source, metric, labels, warnings } = opened;
+            all_labels.push(labels);
             read.push(trigger);
             targets.push(target);
             sources.push(source);
@@ -83,7 +83,7 @@ impl Plan {
             sources,
             alone,
             metrics,
-            labels: labels.into(),
+            labels: all_labels.into(),
             odd,
         })
     }

@@ -114,3 +114,23 @@ async fn a_machine_runs_so_many_pods_and_no_more() {
     seconds(60).await;
     assert_eq!((world.pods.count(), world.jobs("complete").len()), (1500, 3));
 }
+
+#[tokio::test(start_paused = true)]
+async fn metrics_have_what_its_triggers_read_for_as_long_as_it_is_served() {
+    let mut world = World::new();
+    let says = world.serve(&json!({}));
+    says.value(3.0);
+    seconds(11).await;
+    says.hangs();
+    seconds(30).await;
+    let scalers = world.triggers.scalers();
+    let [scaler] = &scalers[..] else { panic!("{scalers:?}") };
+    assert_eq!((&*scaler.labels, scaler.value, scaler.active), ("scaledObject=\"worker\"", None, false));
+    assert!((2..=3).contains(&scaler.errors), "{scaler:?}");
+    world.serve(&json!({ "maxReplicaCount": 5 }));
+    seconds(11).await;
+    assert!(world.triggers.scalers()[0].errors >= scaler.errors, "an edit forgets nothing");
+    world.keepers.set(Vec::new());
+    seconds(60).await;
+    assert_eq!(world.triggers.scalers(), []);
+}

@@ -23,6 +23,7 @@ use crate::kubernetes::told::{Teller, Told as News, Tone};
 use crate::kubernetes::watched::Place;
 use crate::kubernetes::writes::Writes;
 use crate::sources::Answer;
+use crate::triggers::Scalers;
 
 /// What all keepers have.
 pub(super) struct Around {
@@ -33,6 +34,7 @@ pub(super) struct Around {
     /// Which Jobs are at work.
     pub(super) pods: Pods,
     pub(super) told: Told,
+    pub(super) scalers: Scalers,
 }
 
 /// Keeps one ScaledJob.
@@ -54,7 +56,7 @@ pub(super) struct Keeper {
 
 impl Keeper {
     pub(super) fn new(around: Arc<Around>, plan: Arc<Plan>, jobs: watch::Receiver<Jobs>) -> Keeper {
-        let rounds = Rounds::new(&plan.triggers);
+        let rounds = Rounds::new(around.scalers.tell_of(&plan.name), &plan.triggers);
         Keeper {
             around,
             plan,

@@ -44,6 +44,7 @@ use crate::kubernetes::keda::run::KedaParts;
 use crate::kubernetes::told::Tone;
 use crate::kubernetes::watch::Which;
 use crate::kubernetes::watched::Place;
+use crate::triggers::Scalers;
 
 type Events = BoxStream<'static, Event<DynamicObject>>;
 
@@ -76,8 +77,8 @@ impl Drop for Served {
 }
 
 impl ScaledJobs {
-    /// None yet.
-    pub(super) fn new(parts: &KedaParts) -> ScaledJobs {
+    /// None yet. `scalers` knows what their triggers read.
+    pub(super) fn new(parts: &KedaParts, scalers: Scalers) -> ScaledJobs {
         let told = Told::default();
         let around = Around {
             writes: parts.writes.clone(),
@@ -86,6 +87,7 @@ impl ScaledJobs {
             names: Names::default(),
             pods: Pods::default(),
             told: told.clone(),
+            scalers,
         };
         let jobs = super::watched(&parts.writes, &object::jobs(), Which::with_label(SCALED_JOB_LABEL));
         ScaledJobs {
