@@ -29,9 +29,8 @@ impl Activator {
     }
 
     /// Does what the autoscaler says: workloads, their settings and their remote pods. At [`Down::Synced`] all workloads
-    /// and remote pods go that were not named since [`Activator::begin_sync`], but those of workloads that stay as they are, of which pods go
-    /// only if others were named.
-    /// Other frames mean nothing here.
+    /// and remote pods go that were not named since [`Activator::begin_sync`], but those of workloads that stay as they
+    /// are, of which pods go only if others were named. Other frames mean nothing here.
     ///
     /// A workload must be named before its pods: those of one that is not known are ignored.
     pub fn apply(&self, down: &Down) {

@@ -1,4 +1,5 @@
-//! Triggers of the ScaledObjects and ScaledJobs that are served, under the names and labels by which KEDA's users have them on dashboards.
+//! Triggers of the ScaledObjects and ScaledJobs that are served, under the names and labels by which KEDA's users have them
+//! on dashboards.
 //!
 //! Written by hand: what is served no more has no line, and the `metrics` crate forgets no gauge.
 

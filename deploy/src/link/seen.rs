@@ -47,12 +47,11 @@ impl Seen {
         }
     }
 
-    /// All that there is to say of a workload of which nothing else is told: that it is there, and its pods.
+    /// All that there is to say of a workload of which nothing else is told: that it is there, and its pods, though it has
+    /// none.
     pub(super) fn frames(&self, id: &WorkloadId, at: Time) -> Option<Vec<Down>> {
-        let pods: Vec<Pod> = self.0.get(id)?.values().cloned().collect();
-        let stays = Down::Stays { workload: id.clone() };
-        let pods = (!pods.is_empty()).then(|| news(id, pods, at));
-        Some([stays].into_iter().chain(pods).collect())
+        let pods = self.0.get(id)?.values().cloned().collect();
+        Some(vec![Down::Stays { workload: id.clone() }, news(id, pods, at)])
     }
 }
 

@@ -176,7 +176,8 @@ impl Router {
     }
 
     /// A pod of a workload that [`exists`](Router::exists) and cannot be told of, as the platform has it. What leads to pods
-    /// of it leads to those that are ready, and activators that know it hear of them. They are kept until [`Router::pod_gone`], or [`Router::workload`].
+    /// of it leads to those that are ready, and activators that know it hear of them. They are kept until
+    /// [`Router::pod_gone`], or [`Router::workload`].
     pub fn stand_in(&self, pod: &Pod) {
         self.hub.stand_in(pod);
         self.state.lock().set_stand_in(pod);
