@@ -104,9 +104,10 @@ impl Sasl {
                     parameters.refuse("oauthTokenEndpointUri", "is missing: sasl oauthbearer needs it");
                     return None;
                 };
-                if !extensions.iter().all(is_extension) {
-                    let why = "must have keys of letters only, none of them auth, and printable values (RFC 7628)";
-                    parameters.refuse("oauthExtensions", why);
+                // Only the key is shown: the value may be a secret.
+                for (key, _) in extensions.iter().filter(|pair| !is_extension(pair)) {
+                    let rule = "a key has letters only and is not auth, a value is printable (RFC 7628)";
+                    parameters.refuse("oauthExtensions", format!("{key:?} cannot be said beside the token: {rule}"));
                 }
                 SaslMechanism::OauthBearer { token_endpoint, scopes, extensions }
             }

@@ -8,6 +8,12 @@ fn what_is_wrong_is_told_with_what_is_allowed() {
     let kafka = [("bootstrapServers", "k:1"), ("consumerGroup", "g")];
     let cron = [("timezone", "Etc/UTC"), ("start", "0 8 * * *"), ("end", "0 9 * * *"), ("desiredReplicas", "1")];
     let rabbit = [("host", "amqp://r"), ("queueName", "q")];
+    let extension = |key: &str| {
+        format!(
+            "metadata.oauthExtensions: {key:?} cannot be said beside the token: a key has letters only and is not auth, a \
+             value is printable (RFC 7628)"
+        )
+    };
     for (kind, metadata, expected) in [
         (
             "rediss",
@@ -111,12 +117,13 @@ fn what_is_wrong_is_told_with_what_is_allowed() {
                 &[
                     ("sasl", "oauthbearer"),
                     ("oauthTokenEndpointUri", "https://example.com/token"),
-                    ("oauthExtensions", "auth=Bearer mine"),
+                    ("oauthExtensions", "auth=Bearer hunter2,fine=yes,pool-id=hunter3,pool=\u{1}"),
                 ],
             ),
             vec![
-                "metadata.oauthExtensions: must have keys of letters only, none of them auth, and printable values (RFC 7628)"
-                    .into(),
+                extension("auth"),
+                extension("pool-id"),
+                extension("pool"),
                 "metadata.username: is missing (it may also be in the TriggerAuthentication)".into(),
                 "metadata.password: is missing: it belongs into the TriggerAuthentication".into(),
             ],
