@@ -323,8 +323,8 @@ pub const DRAIN_KEPT: Duration = Duration::from_secs(8);
 /// restarted. Both are told at the same time, by a kubelet that may have to wait for a busy machine.
 pub const DRAIN_HOOK: Duration = Duration::from_secs(5);
 
-/// How long a connection that is open when its listener closes may take to begin its first request: who connects writes at
-/// once.
+/// How long a connection that is open when its listener closes may take to begin its first request, and as long again for
+/// the rest of its head: who connects writes at once.
 pub const LAST_REQUEST: Duration = Duration::from_secs(1);
 
 /// How long an activator that ends waits for its port to be quiet, unless it was told to wait longer: load balancers have

@@ -1,8 +1,8 @@
 //! Serving: connections in, requests to a [`Handler`].
 
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::Poll;
@@ -208,25 +208,51 @@ impl Connections {
 
     async fn serve_http1<H: Handler>(&self, stream: Begun, connection: &Arc<Connection<H>>) {
         let stream = Stalling::new(stream, Arc::clone(connection.peer.due()));
-        let service = service_fn(|request| answer(Arc::clone(connection), request));
+        let begun = AtomicBool::new(false);
+        let service = service_fn(|request| {
+            begun.store(true, Ordering::Relaxed);
+            answer(Arc::clone(connection), request)
+        });
         let mut http = pin!(self.0.protocols.http1.serve_connection(TokioIo::new(stream), service).with_upgrades());
         tokio::select! {
             biased;
             ended = &mut http => return trace_end(ended),
             () = self.stopping() => http.as_mut().graceful_shutdown(),
         }
-        trace_end(http.await);
+        self.to_its_end(http, &begun).await;
     }
 
     async fn serve_http2<H: Handler>(&self, stream: Begun, connection: &Arc<Connection<H>>) {
-        let service = service_fn(|request| answer(Arc::clone(connection), request));
+        let begun = AtomicBool::new(false);
+        let service = service_fn(|request| {
+            begun.store(true, Ordering::Relaxed);
+            answer(Arc::clone(connection), request)
+        });
         let mut http = pin!(self.0.protocols.http2.serve_connection(TokioIo::new(stream), service));
         tokio::select! {
             biased;
             ended = &mut http => return trace_end(ended),
             () = self.turned_away(&connection.peer) => http.as_mut().graceful_shutdown(),
         }
-        trace_end(http.await);
+        self.to_its_end(http, &begun).await;
+    }
+
+    /// Serves what has `begun`. When all stop, a connection that has not brought a whole head yet is not waited for without
+    /// end: its client may have left, or never meant to send one.
+    async fn to_its_end(&self, http: Pin<&mut impl Future<Output = Result<(), hyper::Error>>>, begun: &AtomicBool) {
+        // Boxed, for it runs once, at the end, and every connection would keep room for it.
+        let nothing_comes = Box::pin(async {
+            self.stopping().await;
+            sleep(bounds::LAST_REQUEST).await;
+            if begun.load(Ordering::Relaxed) {
+                pending().await
+            }
+        });
+        tokio::select! {
+            biased;
+            ended = http => trace_end(ended),
+            () = nothing_comes => tracing::trace!("No whole request has come"),
+        }
     }
 
     /// Turns away the clients of connections that are open now, without failing any: HTTP/1 connections close with their
@@ -249,7 +275,7 @@ impl Connections {
     }
 
     /// Stops listening and closes each connection as soon as it has no request. Returns when all are closed. One that has
-    /// had none yet has [`bounds::LAST_REQUEST`] for it.
+    /// had none yet has [`bounds::LAST_REQUEST`] to begin it, and as long again to end its head.
     pub async fn stop(&self) {
         self.0.leaving.store(u64::MAX, Ordering::Relaxed);
         self.0.stopping.store(true, Ordering::Release);

@@ -244,6 +244,41 @@ async fn stopping_waits_for_requests_and_for_nothing_else() {
     assert_eq!((pod.connections.open(), pod.connections.direct().open), (0, 0));
 }
 
+/// What an HTTP/2 client says first, with no settings of its own.
+const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+#[tokio::test(start_paused = true)]
+async fn who_has_sent_half_a_head_holds_nobody_up() {
+    for half in [&b""[..], b"G", b"GET / HTTP/1.1\r\nhost:", b"PRI * HTTP", HTTP2] {
+        let (pod, _) = pod();
+        let mut slow = pod.connect().await;
+        slow.write_all(half).await.unwrap();
+        sleep(Duration::from_millis(10)).await;
+        let start = Instant::now();
+        timeout(Duration::from_secs(600), pod.connections.stop()).await.expect("it ends");
+        let took = Instant::now() - start;
+        assert!(took <= 2 * config::bounds::LAST_REQUEST, "{half:?}: {took:?}");
+        assert_eq!(pod.connections.open(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_is_completed_in_time_is_served_however_long_that_takes() {
+    let (pod, _) = pod();
+    let Stream::Memory(mut slow) = pod.connect().await else { unreachable!("the network is in memory") };
+    slow.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
+    sleep(Duration::from_millis(10)).await;
+    let (head, ()) = tokio::join!(
+        async {
+            sleep(config::bounds::LAST_REQUEST - Duration::from_millis(10)).await;
+            slow.write_all(b" h\r\n\r\n").await.unwrap();
+            support::head(&mut slow).await
+        },
+        pod.connections.stop()
+    );
+    assert!(head.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&head));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_tunnel_that_opened_at_the_last_moment_is_not_cut() {
     let pod = Pod::with_raw_app(&Serving::default(), |stream| async move {
