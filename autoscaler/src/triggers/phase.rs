@@ -38,6 +38,8 @@ pub struct Scene {
     pub current: u32,
     /// Whether any trigger is active.
     pub active: bool,
+    /// Whether there is less to do than makes a trigger active, and pods stay for it (`rouse.dev/drain-backlog`).
+    pub backlog: bool,
     /// What is wrong with them.
     pub trouble: Trouble,
     /// How long pods are kept.
@@ -76,6 +78,8 @@ pub enum Hold {
     NoData,
     /// A source fails.
     Failing,
+    /// Something is left to do.
+    Backlog,
     /// `paused-scale-in`.
     PausedIn,
     /// `paused-scale-out`.
@@ -163,7 +167,8 @@ fn inactive(scene: &Scene, now: Time) -> Standing {
         phase,
         ready: if scene.trouble == Trouble::Failing { Ready::Failing } else { Ready::True },
         active: if matches!(phase, Phase::Cooling(_)) { Active::Cooldown } else { Active::False },
-        refreshes: false,
+        // Who is at the last of it has the cooldown to end.
+        refreshes: phase == Phase::Held(Hold::Backlog),
     }
 }
 
@@ -180,6 +185,7 @@ fn inactive_phase(scene: &Scene, now: Time) -> Phase {
         let rest = until_sleep(scene).since(now);
         return match rest {
             _ if switches.paused_in => Phase::Held(Hold::PausedIn),
+            _ if scene.backlog => Phase::Held(Hold::Backlog),
             Duration::ZERO => Phase::Sleep(floor),
             rest => Phase::Cooling(rest),
         };
@@ -209,6 +215,7 @@ mod tests {
             replicas,
             current,
             active: false,
+            backlog: false,
             trouble: Trouble::None,
             waits: Waits { cooldown: Duration::from_secs(300), initial: Duration::ZERO },
             created: Time::ZERO,
@@ -234,6 +241,17 @@ mod tests {
             let scene = Scene { trouble, ..scene(Replicas::default(), 3) };
             assert!(matches!(standing(&scene, at(1e6)).phase, Phase::Held(_)));
         }
+    }
+
+    #[test]
+    fn a_backlog_keeps_who_is_awake_and_wakes_nobody() {
+        let of = |current| standing(&Scene { backlog: true, ..scene(Replicas::default(), current) }, at(1e6));
+        assert_eq!(
+            [0, 1, 3].map(|current| of(current).phase).map(|phase| phase == Phase::Held(Hold::Backlog)),
+            [false, true, true]
+        );
+        assert_eq!([0, 3].map(|current| of(current).refreshes), [false, true]);
+        assert_eq!(of(3).active, Active::False);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Scaling on triggers, as stories in virtual time.
 
+mod backlog;
 mod fallback;
 mod formula;
 mod no_data_lowers_nothing;

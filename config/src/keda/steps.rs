@@ -10,10 +10,14 @@ use crate::annotations::keys::OWN_SPACE;
 use crate::defaults::triggers as defaults;
 use crate::duration::GoDuration;
 use crate::node::Node;
+use crate::number;
 use crate::problem::Findings;
 
 const PERIOD: &str = "rouse.dev/step-period";
 const TO_ZERO: &str = "rouse.dev/to-zero";
+const DRAIN_BACKLOG: &str = "rouse.dev/drain-backlog";
+
+const KNOWN: [&str; 3] = [PERIOD, TO_ZERO, DRAIN_BACKLOG];
 
 /// Below a second Kubernetes' own numbers move slower; above an hour nothing would follow its load.
 const PERIODS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
@@ -25,6 +29,8 @@ pub struct Steps {
     pub period: Duration,
     /// `rouse.dev/to-zero` (policies).
     pub to_zero: ToZero,
+    /// `rouse.dev/drain-backlog` (false): the last pods stay while anything is left to do, were it too little to wake for.
+    pub drain_backlog: bool,
 }
 
 /// How the last pods go when a cooldown is over.
@@ -39,7 +45,7 @@ pub enum ToZero {
 
 impl Default for Steps {
     fn default() -> Steps {
-        Steps { period: defaults::STEP_PERIOD, to_zero: ToZero::default() }
+        Steps { period: defaults::STEP_PERIOD, to_zero: ToZero::default(), drain_backlog: false }
     }
 }
 
@@ -47,14 +53,16 @@ impl Steps {
     /// Reads the annotations of the object at `root`. A word in our space that we do not know is refused.
     pub(super) fn read(root: &Node<'_>, found: &mut Findings) -> Steps {
         let annotations = root.at("metadata").at("annotations").map(found);
-        for name in
-            annotations.keys().filter(|name| name.starts_with(OWN_SPACE) && ![PERIOD, TO_ZERO].contains(&name.as_str()))
-        {
-            let words = [PERIOD, TO_ZERO].into_iter().filter_map(|known| known.strip_prefix(OWN_SPACE));
+        for name in annotations.keys().filter(|name| name.starts_with(OWN_SPACE) && !KNOWN.contains(&name.as_str())) {
+            let words = KNOWN.into_iter().filter_map(|known| known.strip_prefix(OWN_SPACE));
             let hint = hint(&name[OWN_SPACE.len()..], words);
             found.refuse(name, format!("is no annotation of a ScaledObject{hint}"));
         }
-        Steps { period: period(&annotations, found), to_zero: to_zero(&annotations, found) }
+        Steps {
+            period: period(&annotations, found),
+            to_zero: to_zero(&annotations, found),
+            drain_backlog: drain_backlog(&annotations, found),
+        }
     }
 }
 
@@ -78,6 +86,14 @@ fn to_zero(annotations: &Annotations, found: &mut Findings) -> ToZero {
     }
 }
 
+fn drain_backlog(annotations: &Annotations, found: &mut Findings) -> bool {
+    let Some(text) = annotations.get(DRAIN_BACKLOG) else { return false };
+    number::boolean(text).unwrap_or_else(|| {
+        found.wrong(DRAIN_BACKLOG, text, "is neither true nor false");
+        false
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -93,14 +109,15 @@ mod tests {
     #[test]
     fn steps_are_kubernetes_unless_they_are_set() {
         assert_eq!(read(&json!({})), (Steps::default(), vec![]));
-        let set = Steps { period: Duration::from_secs(1), to_zero: ToZero::AtOnce };
-        assert_eq!(read(&json!({ PERIOD: "1s", TO_ZERO: "at-once" })), (set, vec![]));
+        let set = Steps { period: Duration::from_secs(1), to_zero: ToZero::AtOnce, drain_backlog: true };
+        assert_eq!(read(&json!({ PERIOD: "1s", TO_ZERO: "at-once", DRAIN_BACKLOG: "true" })), (set, vec![]));
     }
 
     #[test]
     fn what_they_cannot_be_is_refused() {
-        let (steps, said) =
-            read(&json!({ PERIOD: "1ms", TO_ZERO: "never", "rouse.dev/step-perod": "1s", "other.io/step": "1" }));
+        let (steps, said) = read(&json!({
+            PERIOD: "1ms", TO_ZERO: "never", DRAIN_BACKLOG: "5", "rouse.dev/step-perod": "1s", "other.io/step": "1",
+        }));
         assert_eq!(steps, Steps::default());
         assert_eq!(
             said,
@@ -108,6 +125,7 @@ mod tests {
                 "rouse.dev/step-perod: is no annotation of a ScaledObject; did you mean step-period?",
                 "rouse.dev/step-period: \"1ms\" is not a duration from 1s to 1h",
                 "rouse.dev/to-zero: \"never\" is neither policies nor at-once",
+                "rouse.dev/drain-backlog: \"5\" is neither true nor false",
             ]
         );
     }

@@ -50,7 +50,7 @@ fn without_a_word_a_scaled_object_has_kedas_defaults() {
         behavior: None,
         modifiers: None,
         switches: Switches::default(),
-        steps: Steps { period: seconds(15), to_zero: ToZero::ByPolicies },
+        steps: Steps { period: seconds(15), to_zero: ToZero::ByPolicies, drain_backlog: false },
     };
     assert_eq!((object, warnings), (expected, vec![]));
 }

@@ -18,6 +18,8 @@ pub(super) struct Answers {
     pub(super) proposals: Vec<Option<u32>>,
     /// Whether any is active.
     pub(super) active: bool,
+    /// Whether any counts more than nothing, and too little to be active.
+    pub(super) backlog: bool,
     /// The worst that is wrong.
     pub(super) trouble: Trouble,
     /// Whether a fallback stands in for one.
@@ -55,6 +57,12 @@ impl Answers {
     fn unknown(&mut self, trouble: Trouble) {
         self.proposals.push(None);
         self.trouble = self.trouble.max(trouble);
+    }
+
+    /// A number asks for `pods`.
+    fn counted(&mut self, value: f64, pods: u32, active: bool) {
+        self.backlog |= value > 0.0 && !active;
+        self.proposed(pods, active);
     }
 
     fn proposed(&mut self, pods: u32, active: bool) {
@@ -104,7 +112,7 @@ fn of_triggers(rules: &Rules, given: &[Answer], pods: Pods, trail: &mut Trail) -
             Answer::Value(value, active) => {
                 let proposed = propose(Milli::rounded(value), trigger.target, pods, rules.tolerance());
                 trail.push(proposed, Why::Trigger { name: &trigger.name, value, target: trigger.target });
-                all.proposed(proposed, active);
+                all.counted(value, proposed, active);
             }
             Answer::Fallback(replicas) => fall_back(&mut all, rules, replicas, trigger.target, pods, trail),
             // Without a formula there is nothing that could replace it.
@@ -130,7 +138,7 @@ fn of_formula(rules: &Rules, composite: &Composite, given: &[Answer], pods: Pods
         (Ok(Some(value)), _) => {
             let proposed = propose(Milli::truncated(value), composite.target, pods, rules.tolerance());
             trail.push(proposed, Why::Formula { value, target: composite.target });
-            all.proposed(proposed, value > composite.activation);
+            all.counted(value, proposed, value > composite.activation);
         }
         (Ok(None), Some(fallback)) => fall_back(&mut all, rules, fallback.replicas, composite.target, pods, trail),
         (Ok(None), None) => {

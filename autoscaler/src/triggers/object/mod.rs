@@ -235,6 +235,7 @@ impl Object {
             replicas: self.rules.replicas,
             current: seen.pods.asked,
             active: answers.active,
+            backlog: answers.backlog && self.rules.steps.drain_backlog,
             trouble: answers.trouble,
             waits: Waits { cooldown, initial: initial.max(cooldown) },
             created: self.created,

@@ -18,6 +18,7 @@ pub const RULES: &[&str] = &[
     "pushed",
     "activation",
     "cooldown",
+    "backlog",
     "idle",
     "min-replicas",
     "max-replicas",
@@ -41,6 +42,7 @@ pub(super) enum Why<'a> {
     Pushed,
     Woken,
     Cooling { seconds: u64 },
+    Backlog,
     Slept,
     Min,
     Max { wanted: u32 },
@@ -64,6 +66,7 @@ impl Why<'_> {
             Why::Pushed => "pushed",
             Why::Woken => "activation",
             Why::Cooling { .. } => "cooldown",
+            Why::Backlog => "backlog",
             Why::Slept => "idle",
             Why::Min => "min-replicas",
             Why::Max { .. } => "max-replicas",
@@ -89,6 +92,7 @@ impl fmt::Display for Why<'_> {
             Why::Pushed => f.write_str("a source pushed that there is something to do"),
             Why::Woken => f.write_str("a trigger is active"),
             Why::Cooling { seconds } => write!(f, "no trigger is active; the cooldown runs for {seconds} s more"),
+            Why::Backlog => f.write_str("no trigger is active, but not all is done (rouse.dev/drain-backlog)"),
             Why::Slept => f.write_str("no trigger is active, and the cooldown is over"),
             Why::Min => f.write_str("no fewer"),
             Why::Max { wanted } => write!(f, "{wanted} wanted, no more"),
@@ -135,6 +139,7 @@ impl Trail {
                 }
             }
             Phase::Raise(_) => self.push(pods, Why::Min),
+            Phase::Held(Hold::Backlog) => self.push(pods, Why::Backlog),
             Phase::Held(Hold::PausedIn | Hold::PausedOut) => self.push(pods, Why::Paused),
             Phase::Held(Hold::NoData | Hold::Failing)
                 if self.0.last().is_some_and(|last| last.rule != Why::Missing.rule()) =>
@@ -183,6 +188,7 @@ mod tests {
             Why::Pushed,
             Why::Woken,
             Why::Cooling { seconds: 1 },
+            Why::Backlog,
             Why::Slept,
             Why::Min,
             Why::Max { wanted: 1 },

@@ -42,6 +42,8 @@ pub struct Steps {
     pub tolerance: f64,
     /// How the last pods go.
     pub to_zero: ToZero,
+    /// Whether they stay while anything is left to do.
+    pub drain_backlog: bool,
 }
 
 impl Default for Steps {
@@ -51,6 +53,7 @@ impl Default for Steps {
             down_window: defaults::DOWN_STABILIZATION,
             tolerance: defaults::TOLERANCE,
             to_zero: ToZero::default(),
+            drain_backlog: false,
         }
     }
 }
@@ -58,7 +61,8 @@ impl Default for Steps {
 impl Steps {
     /// What the annotations of `object` say, and Kubernetes' defaults otherwise.
     pub fn of(object: &ScaledObject) -> Steps {
-        Steps { period: object.steps.period, to_zero: object.steps.to_zero, ..Steps::default() }
+        let config::keda::Steps { period, to_zero, drain_backlog } = object.steps;
+        Steps { period, to_zero, drain_backlog, ..Steps::default() }
     }
 }
 

@@ -70,6 +70,7 @@ pub(super) fn request(vector: &RequestIn, out: &RequestOut) -> Outcome {
         replicas: Replicas { idle: vector.idle, min: vector.min.unwrap_or(0), max: vector.max.unwrap_or(100) },
         current: vector.current,
         active: vector.active,
+        backlog: false,
         trouble: vector.trouble(),
         waits: Waits { cooldown: seconds(vector.cooldown, 300), initial: seconds(vector.initial_cooldown, 0) },
         created: ago(vector.created_ago_s),
