@@ -77,17 +77,28 @@ impl WriteError {
     }
 
     /// Whether it is certain that nothing was written: it was refused, a webhook without whose word nothing is written
-    /// failed, or there was no connection to send it on. After anything else it may have been.
+    /// failed or refused it, or there was no connection to send it on. After anything else it may have been.
+    ///
+    /// Nor is it certain when a name exists already: where the name was made up for this very write, what has it is most
+    /// likely this one, which the apiserver stored and then, for want of an answer, asked its store for again. If it is
+    /// another's after all, whoever waits to see it waits too long, which is better than one too many.
     pub fn is_sure(&self) -> bool {
         match self {
             WriteError::TooMany => true,
             WriteError::Silent => false,
             WriteError::Kube(kube::Error::Api(status)) => {
-                status.code < 500 || (status.code == 500 && status.message.contains("failed calling webhook"))
+                let exists = status.code == 409 && status.reason == "AlreadyExists";
+                !exists && (status.code < 500 || is_of_webhook(&status.message))
             }
             WriteError::Kube(error) => is_unsent(error),
         }
     }
+}
+
+/// Whether a webhook could not be asked, or refused: with whatever status it chose, perhaps one of 500 and more.
+fn is_of_webhook(message: &str) -> bool {
+    let refused = message.starts_with("admission webhook ") && message.contains(" denied the request");
+    refused || message.contains("failed calling webhook")
 }
 
 /// Whether an error of the client means that the apiserver cannot be connected to.
@@ -327,8 +338,18 @@ mod tests {
         };
         assert!(said(403, "exceeded quota") && said(429, "too many requests"));
         assert!(said(500, "Internal error occurred: failed calling webhook \"x.example.com\": refused"));
+        assert!(said(500, "admission webhook \"x.example.com\" denied the request: no"));
         assert!(!said(500, "etcdserver: request timed out") && !said(504, "Timeout"));
         assert!(!WriteError::Silent.is_sure() && WriteError::TooMany.is_sure());
+    }
+
+    #[test]
+    fn a_name_that_exists_may_be_what_was_written() {
+        let conflict = |reason: &str| {
+            let status = kube::core::Status { code: 409, reason: reason.to_owned(), ..Default::default() };
+            WriteError::Kube(kube::Error::Api(Box::new(status))).is_sure()
+        };
+        assert!(!conflict("AlreadyExists") && conflict("Conflict"));
     }
 
     #[tokio::test(start_paused = true)]
