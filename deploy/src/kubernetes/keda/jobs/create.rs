@@ -59,3 +59,77 @@ async fn create_one(around: &Around, plan: &Plan, name: &str, urgency: Urgency) 
         .map_err(kube::Error::BuildRequest)?;
     around.writes.send::<IgnoredAny>(urgency, "job", request).await.map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use config::keda::ScaledJob;
+    use futures_util::future::join3;
+    use queue_proxy::Clock;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::fleet::Names;
+    use crate::kubernetes::keda::jobs::plan::Owner;
+    use crate::kubernetes::keda::jobs::pods::Pods;
+    use crate::kubernetes::keda::jobs::told::Told;
+    use crate::kubernetes::mock::Apiserver;
+    use crate::kubernetes::told::Teller;
+    use crate::kubernetes::watched::Place;
+    use crate::kubernetes::writes::Writes;
+    use crate::triggers::Scalers;
+
+    /// What may be written ten times a second, and not at once.
+    async fn around(apiserver: &Apiserver) -> Around {
+        let writes = Writes::new(apiserver.client("rouse"), 10.0, 1);
+        write(&writes, Urgency::News, "/api/v1/namespaces/shop/events/first").await;
+        apiserver.take_written();
+        Around {
+            writes,
+            teller: Teller::channel().0,
+            clock: Clock::start(),
+            names: Names::default(),
+            pods: Pods::default(),
+            told: Told::default(),
+            scalers: Scalers::default(),
+        }
+    }
+
+    fn plan() -> Arc<Plan> {
+        let spec = json!({ "jobTargetRef": { "template": { "spec": { "containers": [{ "name": "app" }] } } },
+            "triggers": [{ "type": "cron", "metadata": {
+                "timezone": "UTC", "start": "0 0 1 1 *", "end": "59 23 31 12 *", "desiredReplicas": "3" } }] });
+        let object = json!({ "metadata": { "namespace": "shop", "name": "report" }, "spec": spec });
+        let (job, _) = ScaledJob::on_cluster(&object).expect("a good ScaledJob");
+        let place = Place { namespace: "shop".to_owned(), name: "report".to_owned() };
+        let name = format!("ScaledJob {place}");
+        Arc::new(Plan { place, name, job, owner: Arc::new(Owner::default()), triggers: Vec::new() })
+    }
+
+    async fn write(writes: &Writes, urgency: Urgency, path: &str) {
+        let request = http::Request::patch(path).body(b"{}".to_vec()).expect("a request");
+        writes.send::<Value>(urgency, "other", request).await.expect("it may be written");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_backlog_only_the_first_goes_before_routes_and_scales_and_only_if_nothing_works_yet() {
+        for (wakes, order) in [
+            (true, ["jobs", "endpointslices", "deployments", "jobs", "jobs", "jobs"]),
+            (false, ["endpointslices", "deployments", "jobs", "jobs", "jobs", "jobs"]),
+        ] {
+            let apiserver = Apiserver::new();
+            let (around, plan, mut observed) = (around(&apiserver).await, plan(), Observed::default());
+            let route =
+                write(&around.writes, Urgency::Route, "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices/a");
+            let scale = write(&around.writes, Urgency::Scale, "/apis/apps/v1/namespaces/shop/deployments/a");
+            let ((created, refusal), ..) =
+                join3(create(&around, &plan, &mut observed, 4, wakes, || true), route, scale).await;
+            assert_eq!((created, refusal), (4, None));
+            let written = apiserver.take_written();
+            let plurals = written.iter().map(|(what, _)| what.split('/').nth(6).expect("a path of objects"));
+            let plurals: Vec<&str> = plurals.map(|plural| plural.split(' ').next().unwrap_or_default()).collect();
+            assert_eq!(plurals, order);
+        }
+    }
+}
