@@ -200,7 +200,7 @@ impl Handler for Admin {
     /// would come meanwhile, if the thread is the one that has the timers.
     async fn handle(&self, request: Request<Incoming>, _peer: &Peer) -> Response<Body<()>> {
         let (method, path) = (request.method(), request.uri().path());
-        if !matches!(path, "/metrics" | "/v1/workloads") {
+        if !matches!(path, "/metrics" | "/v1/workloads" | "/v1/jobs") {
             return self.answer(method, path);
         }
         let alone = Arc::clone(&self.inner.writing).lock_owned().await;

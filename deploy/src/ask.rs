@@ -1,6 +1,7 @@
 //! `rouse status` and `rouse explain`: ask a running instance what it does and why.
 
 mod instance;
+mod jobs;
 mod options;
 
 use std::fmt::Write;
@@ -24,23 +25,36 @@ pub async fn status(instance: &Instance, output: Output) -> anyhow::Result<Strin
     })
 }
 
-/// Why `workload` has the pods it has.
+/// Why `workload` has the pods it has; of a ScaledJob, why it has the Jobs it has.
 ///
 /// # Errors
-/// When no instance answers there, or it has no such workload; the message names those it has.
+/// When no instance answers there, or it has no such workload or ScaledJob; the message names those it has.
 pub async fn explain(instance: &Instance, workload: &WorkloadId, output: Output) -> anyhow::Result<String> {
     let all = instance.get("/v1/workloads").await?;
     let known: Vec<&str> = list(&all["workloads"]).filter_map(|line| line["workload"].as_str()).collect();
     let Some(id) = find(&known, workload) else {
-        bail!(
-            "no workload {workload}; there is {}",
-            if known.is_empty() { "none".to_owned() } else { known.join(", ") }
-        );
+        // One that knows of none does not say so either.
+        let jobs = instance.get("/v1/jobs").await.unwrap_or_default();
+        return explain_job(&known, &jobs, workload, output);
     };
     let answer = instance.get(&format!("/v1/workloads/{id}")).await?;
     Ok(match output {
         Output::Json => format!("{answer:#}\n"),
         Output::Table => explanation(&answer),
+    })
+}
+
+/// The same of a ScaledJob, as `/v1/jobs` answers, where none of the workloads is meant, which are `known`.
+fn explain_job(known: &[&str], answer: &Value, wanted: &WorkloadId, output: Output) -> anyhow::Result<String> {
+    let ids = jobs::ids(answer);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let Some(job) = find(&ids, wanted).and_then(|id| jobs::of(answer, id)) else {
+        let all = [known, &ids].concat();
+        bail!("no workload {wanted}; there is {}", if all.is_empty() { "none".to_owned() } else { all.join(", ") });
+    };
+    Ok(match output {
+        Output::Json => format!("{job:#}\n"),
+        Output::Table => jobs::explanation(job),
     })
 }
 
@@ -134,15 +148,7 @@ fn explanation(answer: &Value) -> String {
 
 /// What triggers say, where there are any, and what came of it.
 fn triggers(told: &Value) -> Vec<String> {
-    let each = list(&told["triggers"]).map(|trigger| {
-        let is = match (&trigger["value"], &trigger["error"]) {
-            (Value::Null, Value::Null) => "no data".to_owned(),
-            (Value::Null, error) => format!("failed: {}", text(error)),
-            (value, _) => number(value),
-        };
-        let active = if trigger["active"] == true { ", active" } else { "" };
-        format!("{}: {is}{active}", text(&trigger["name"]))
-    });
+    let each = list(&told["triggers"]).map(trigger);
     let reasons =
         list(&told["reasons"]).map(|reason| format!("  {}: {}", text(&reason["rule"]), text(&reason["because"])));
     let asked = told["object"].as_str().map(|object| {
@@ -150,6 +156,17 @@ fn triggers(told: &Value) -> Vec<String> {
         format!("{object} asks for {} pods{fallback}; {}", text(&told["desired"]), text(&told["active"][1]))
     });
     asked.into_iter().chain(each).chain(reasons).collect()
+}
+
+/// What one trigger says.
+fn trigger(told: &Value) -> String {
+    let is = match (&told["value"], &told["error"]) {
+        (Value::Null, Value::Null) => "no data".to_owned(),
+        (Value::Null, error) => format!("failed: {}", text(error)),
+        (value, _) => number(value),
+    };
+    let active = if told["active"] == true { ", active" } else { "" };
+    format!("{}: {is}{active}", text(&told["name"]))
 }
 
 /// How long requests took, where there were any.
@@ -248,6 +265,19 @@ mod tests {
                 "  wake: a trigger is active",
             ]
         );
+    }
+
+    #[test]
+    fn a_scaled_job_is_explained_where_no_workload_is_meant() {
+        let answer = serde_json::json!({ "scaled_jobs": [{ "object": "ScaledJob shop/report", "strategy": "eager" }] });
+        let explain = |wanted: &str| {
+            let wanted = wanted.parse().unwrap();
+            explain_job(&["shop/Deployment/hello"], &answer, &wanted, Output::Table).map_err(|error| error.to_string())
+        };
+        assert!(explain("shop/report").is_ok_and(|told| told.contains("strategy    eager\n")));
+        assert!(explain("shop/ScaledJob/report").is_ok());
+        let none = "no workload shop/Deployment/other; there is shop/Deployment/hello, shop/ScaledJob/report";
+        assert_eq!(explain("shop/other"), Err(none.to_owned()));
     }
 
     #[test]

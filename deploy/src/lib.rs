@@ -15,7 +15,7 @@ pub mod fronts;
 pub mod gathered;
 pub mod inject;
 pub mod install;
-mod jobs;
+pub mod jobs;
 pub mod kubernetes;
 pub mod link;
 pub mod listed;

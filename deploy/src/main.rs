@@ -52,7 +52,7 @@ enum Command {
     },
     /// Why a workload of a running instance has the pods it has
     Explain {
-        /// NAME, NAMESPACE/NAME or NAMESPACE/KIND/NAME
+        /// NAME, NAMESPACE/NAME or NAMESPACE/KIND/NAME; the kind may be ScaledJob
         workload: WorkloadId,
         #[command(flatten)]
         ask: AskOptions,

@@ -13,7 +13,6 @@ use tracing::info;
 
 use super::core::Core;
 use super::{AutoscalerOptions, ClusterOptions};
-use crate::exposition;
 use crate::external::Port;
 use crate::kubernetes::authority::Authority;
 use crate::kubernetes::client;
@@ -37,6 +36,7 @@ use crate::link::{Identity, OwnPods, ReporterIdentity};
 use crate::narrate::Narrator;
 use crate::process::{RunError, Signals, bind, raise_file_limit};
 use crate::triggers::Counted;
+use crate::{exposition, jobs};
 
 /// Waits for the Lease, and decides for as long as it is held.
 pub(super) async fn serve(options: &AutoscalerOptions) -> Result<(), RunError> {
@@ -108,7 +108,7 @@ impl Leading<'_> {
         trust: (Option<TlsAcceptor>, Identity),
     ) {
         let Leading { options, writes, discovered, scaler } = self;
-        let (cluster, clock) = (&options.cluster, core.clock);
+        let (cluster, clock, jobs) = (&options.cluster, core.clock, core.jobs.clone());
         let (teller, told) = Teller::channel();
         let (routes, calls) = RouteCalls::channel();
         let (wakes, woken) = mpsc::channel(bounds::KUBE_ROUTE_WAKES);
@@ -147,7 +147,7 @@ impl Leading<'_> {
         core.start(tasks, (&platform, fronts), narrator, reporters, trust);
         tasks.spawn(follow_reach(Arc::clone(&router), Arc::clone(&platform)));
         if let Some(keepers) = keepers {
-            let parts = keda_parts(cluster, (&writes, &discovered), &platform, (clock, teller));
+            let parts = keda_parts(cluster, (&writes, &discovered), &platform, (clock, teller), jobs);
             tasks.spawn(async move { match keda::run(parts, keepers).await {} });
         }
         tasks.spawn(wake_for_release(woken, platform));
@@ -179,6 +179,7 @@ fn keda_parts(
     (writes, discovered): (&Writes, &Arc<Discovered>),
     platform: &Arc<KubernetesPlatform>,
     (clock, teller): (Clock, Teller),
+    jobs: jobs::Told,
 ) -> KedaParts {
     KedaParts {
         writes: writes.clone(),
@@ -188,6 +189,7 @@ fn keda_parts(
         teller,
         namespace: cluster.namespace.clone(),
         secrets: cluster.trigger_secrets.clone(),
+        jobs,
     }
 }
 

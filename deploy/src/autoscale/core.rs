@@ -18,6 +18,7 @@ use crate::admin::Admin;
 use crate::drive::Driver;
 use crate::external::{Counted, Port};
 use crate::fronts::Fronts;
+use crate::jobs;
 use crate::link::{self, Heard, Hub, Identity, LinkServer};
 use crate::narrate::Narrator;
 use crate::process::listen;
@@ -34,6 +35,8 @@ pub(super) struct Core {
     engine: Arc<Mutex<Engine>>,
     counted: Counted,
     triggers: Told,
+    /// What is known of ScaledJobs.
+    pub(super) jobs: jobs::Told,
     sender: mpsc::Sender<Heard>,
     frames: mpsc::Receiver<Heard>,
 }
@@ -47,13 +50,13 @@ impl Core {
         let counted = Counted::new(Arc::clone(&engine), clock);
         let hub = Hub::new(clock, RandomState::new().hash_one(()), sync_after);
         let (sender, frames) = link::channel();
-        Core { clock, hub, engine, counted, triggers: Told::default(), sender, frames }
+        Core { clock, hub, engine, counted, triggers: Told::default(), jobs: jobs::Told::default(), sender, frames }
     }
 
     /// Serves the admin port.
     pub(super) fn answer(&self, tasks: &mut JoinSet<()>, port: TcpListener, metrics: PrometheusHandle) {
         let admin = Admin::of_autoscaler(Arc::clone(&self.engine), Arc::clone(&self.hub), self.clock, metrics);
-        tasks.spawn(listen(Connections::default(), port, admin.with_triggers(&self.triggers)));
+        tasks.spawn(listen(Connections::default(), port, admin.with_triggers(&self.triggers).with_jobs(&self.jobs)));
     }
 
     /// Answers KEDA, if there is a port for it.

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use autoscaler::triggers::jobs::{self as arithmetic, Limits};
 use queue_proxy::Clock;
 use tokio::sync::{Semaphore, watch};
 use tracing::{info, warn};
 
+use super::decided::Decided;
 use super::job::Outcome;
 use super::launch::Launch;
+use super::ledger::Ledger;
 use super::plan::Plan;
 use super::rounds::{Asked, Rounds};
 use super::table::{Ended, Table};
@@ -34,6 +35,8 @@ pub(super) struct Keeper<L> {
     around: Arc<Around<L>>,
     plan: Arc<Plan>,
     jobs: Table<L>,
+    /// What people may know of them.
+    ledger: Ledger,
     /// When its triggers are read, unless it is paused.
     rounds: Rounds,
 }
@@ -48,10 +51,10 @@ enum Turn {
 }
 
 impl<L: Launch> Keeper<L> {
-    pub(super) fn new(around: Arc<Around<L>>, plan: Arc<Plan>) -> Keeper<L> {
+    pub(super) fn new(around: Arc<Around<L>>, plan: Arc<Plan>, ledger: Ledger) -> Keeper<L> {
         let jobs = Table::new(Arc::clone(&around));
         let rounds = Rounds::new(around.scalers.tell_of(&plan.name), &plan.triggers);
-        Keeper { around, plan, jobs, rounds }
+        Keeper { around, plan, jobs, ledger, rounds }
     }
 
     /// Runs until nobody can change the plan any more; then ends all Jobs. When this returns, nothing of them is left.
@@ -103,12 +106,14 @@ impl<L: Launch> Keeper<L> {
         let job = &self.plan.job;
         let Asked { readings, together } = self.rounds.asked(&self.plan.name, job, &self.plan.triggers, answers);
         let counts = self.jobs.counts(self.around.clock.now());
-        let wanted = arithmetic::to_create(job.scaling.strategy, Limits::of(job), together, counts) as usize;
-        let room = self.jobs.room();
+        let mut decided = Decided::new(job, together, counts);
+        let (wanted, room) = (decided.wanted as usize, self.jobs.room());
         if wanted > room {
             warn!("{}: {wanted} Jobs are to begin, and there is room for {room}", self.plan.name);
+            decided = decided.but(&format!("there is room for {room}"));
         }
-        self.around.told.read(&self.plan, &readings, together.active);
+        let Plan { name, triggers, .. } = &*self.plan;
+        self.around.told.decided(name, triggers, &readings, together.active, decided);
         for _ in 0..wanted.min(room) {
             self.begin();
         }
@@ -120,7 +125,7 @@ impl<L: Launch> Keeper<L> {
         info!("{name}: begins, for {}", self.plan.name);
         exposition::triggers::jobs_began(1);
         let busy = self.jobs.start(name.clone(), Arc::clone(&self.plan.work), now);
-        self.around.told.began(&self.plan.name, &name, now, busy);
+        self.ledger.began(&name, now, busy);
     }
 
     fn ended(&mut self, job: &Ended) {
@@ -132,7 +137,7 @@ impl<L: Launch> Keeper<L> {
             Outcome::Deleted => info!("{name}: ended after {took:.1} s"),
         }
         exposition::triggers::job_ended(job.outcome.word());
-        self.around.told.ended(&self.plan.name, job, now);
+        self.ledger.ended(job, now);
     }
 
     /// From now on the ScaledJob is `plan`.
@@ -146,7 +151,8 @@ impl<L: Launch> Keeper<L> {
         }
         self.rounds.replace(&plan.triggers);
         self.plan = plan;
-        self.around.told.serves(&self.plan);
+        self.ledger.keep(&self.plan.job);
+        self.around.told.edited(&self.plan.name, &self.plan.job);
     }
 
     /// Tells all Jobs to end.
@@ -155,7 +161,7 @@ impl<L: Launch> Keeper<L> {
             info!("{}: its Jobs are told to end: {why}", self.plan.name);
         }
         let gone = self.jobs.delete(foreground);
-        self.around.told.deleted(&self.plan.name, &gone);
+        self.ledger.deleted(&gone);
     }
 }
 

@@ -11,6 +11,7 @@ use tracing::info;
 
 use super::keeper::{Around, Keeper};
 use super::launch::Launch;
+use super::ledger::Ledger;
 use super::plan::Plan;
 use super::told::Told;
 use crate::fleet::Names;
@@ -67,10 +68,12 @@ impl<L: Launch> Keepers<L> {
     }
 
     fn start(&mut self, plan: Arc<Plan>) {
-        self.around.told.serves(&plan);
+        let ledger = Ledger::default();
+        ledger.keep(&plan.job);
+        self.around.told.serves(&plan.name, &plan.job, Arc::new(ledger.clone()));
         let (changes, changed) = watch::channel(Arc::clone(&plan));
         self.kept.insert(plan.name.clone(), changes);
-        self.tasks.spawn(Keeper::new(Arc::clone(&self.around), plan).keep(changed));
+        self.tasks.spawn(Keeper::new(Arc::clone(&self.around), plan, ledger).keep(changed));
     }
 
     /// Tells all Jobs to end, and returns when nothing of them is left.

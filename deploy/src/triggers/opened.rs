@@ -19,6 +19,7 @@ use crate::exposition::keda::ScalerName;
 use crate::sources::{self, Answer, Edge, Look, Pool, Source};
 
 /// What reads a trigger that can be read.
+#[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) trigger: Trigger,
     /// What one pod should carry of it. An external scaler says it with its first answer: 1 until then.

@@ -28,6 +28,8 @@ pub(crate) struct Town {
     pub(crate) parts: KubernetesParts,
     pub(crate) platform: Arc<KubernetesPlatform>,
     pub(crate) frames: mpsc::Sender<Heard>,
+    /// What people may know of ScaledJobs.
+    pub(crate) jobs: deploy::jobs::Told,
     reported: u64,
     pub(crate) tasks: JoinSet<()>,
 }
@@ -58,7 +60,16 @@ impl Town {
         tasks.spawn(driver.run());
         tasks.spawn(Recorder::new(writes, Arc::clone(&platform), clock, told, "rouse-autoscaler-0".to_owned()).run());
         tasks.spawn(turn(calls));
-        let town = Town { apiserver, engine, parts, platform, frames, reported: 0, tasks };
+        let town = Town {
+            apiserver,
+            engine,
+            parts,
+            platform,
+            frames,
+            jobs: deploy::jobs::Told::default(),
+            reported: 0,
+            tasks,
+        };
         town.wait(0.1).await;
         town
     }

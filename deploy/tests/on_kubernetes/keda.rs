@@ -68,6 +68,7 @@ pub(crate) async fn town(apiserver: Apiserver, secrets: &[&str]) -> Town {
         teller: town.parts.teller.clone(),
         namespace: "rouse-system".to_owned(),
         secrets: secrets.iter().map(|namespace| (*namespace).to_owned()).collect(),
+        jobs: town.jobs.clone(),
     };
     let keepers = Keepers::new(Arc::clone(&town.engine), town.frames.clone(), town.parts.clock);
     let keepers = keepers.counted(town.parts.counted.clone());

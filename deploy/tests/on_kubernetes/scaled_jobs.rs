@@ -427,6 +427,43 @@ async fn one_that_is_wrong_says_so_and_what_was_good_goes_on() {
     writes_end(&apiserver, &town).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_known_of_one_is_told_as_on_one_machine_until_it_is_gone() {
+    let mut accurate = with(&json!({ "scalingStrategy": { "strategy": "accurate" } }));
+    accurate["spec"]["triggers"] =
+        json!([cron(), { "type": "redis", "metadata": { "address": "127.0.0.1:1", "listName": "a" } }]);
+    let (apiserver, town) = serving(accurate).await;
+    town.wait(30.0).await;
+    let first = names(&apiserver)[0].clone();
+    let ended = json!({ "conditions": [{ "type": "Failed", "status": "True", "reason": "BackoffLimitExceeded",
+        "message": "it has failed too often", "lastTransitionTime": "2026-01-02T03:05:05Z" }] });
+    apiserver.change(&format!("{JOBS}/{first}"), |job| {
+        job["metadata"]["creationTimestamp"] = "2026-01-02T03:04:05Z".into();
+        job["status"] = ended;
+    });
+    apiserver.fail(&format!("POST {JOBS}"), 403);
+    town.wait(10.0).await;
+
+    let all = town.jobs.all(town.parts.clock.now());
+    let [report] = &all[..] else { panic!("{all:?}") };
+    assert_eq!((report.object.as_str(), report.strategy, report.active), ("ScaledJob shop/report", "accurate", true));
+    assert_eq!((report.triggers[0].value, report.triggers[0].active), (Some(3.0), true));
+    assert!(report.triggers[1].error.is_some(), "nobody is there");
+    let decided = report.decided.as_ref().expect("they were read");
+    assert_eq!((decided.running, decided.pending, decided.wanted), (2, 2, 1));
+    let because = "3 waiting, for 3 Jobs; 2 running, 2 of them pending; at most 100; it was told to fail (403)";
+    assert_eq!(decided.because, because);
+    let states: Vec<&str> = report.jobs.iter().map(|job| job.state).collect();
+    assert_eq!(states, ["pending", "pending", "failed"], "as their pods have yet to run");
+    let failed = &report.jobs[2];
+    let why = "BackoffLimitExceeded: it has failed too often".to_owned();
+    assert_eq!((&failed.name, failed.seconds, &failed.failure), (&first, 60.0, &Some(why)));
+
+    apiserver.delete(REPORT);
+    town.wait(1.0).await;
+    assert_eq!(town.jobs.all(town.parts.clock.now()), []);
+}
+
 /// Nothing more is created.
 async fn writes_end(apiserver: &Apiserver, town: &Town) {
     town.wait(1.0).await;

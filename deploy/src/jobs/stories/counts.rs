@@ -134,3 +134,15 @@ async fn metrics_have_what_its_triggers_read_for_as_long_as_it_is_served() {
     seconds(60).await;
     assert_eq!(world.triggers.scalers(), []);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_decided_is_told_with_why() {
+    let mut world = World::new();
+    let says = world.serve(&json!({ "scalingStrategy": { "strategy": "eager" }, "maxReplicaCount": 4 }));
+    assert_eq!((world.told().strategy, world.told().decided), ("eager", None), "nothing was read yet");
+    says.value(3.0);
+    seconds(11).await;
+    let decided = world.told().decided.expect("they were read twice");
+    assert_eq!((decided.running, decided.pending, decided.wanted), (3, 0, 1));
+    assert_eq!(decided.because, "3 waiting, for 3 Jobs; 3 running, 0 of them pending; at most 4");
+}

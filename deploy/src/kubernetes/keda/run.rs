@@ -13,7 +13,6 @@ use super::controller::Controller;
 use super::jobs::ScaledJobs;
 use super::objects::ScaledObjects;
 use super::standing::Standing;
-use crate::exposition;
 use crate::kubernetes::discovery::Discovered;
 use crate::kubernetes::platform::KubernetesPlatform;
 use crate::kubernetes::route::endpoints;
@@ -21,6 +20,7 @@ use crate::kubernetes::told::Teller;
 use crate::kubernetes::writes::Writes;
 use crate::sources::{Pool, PoolSettings};
 use crate::triggers::Keepers;
+use crate::{exposition, jobs};
 
 /// What serving ScaledObjects and ScaledJobs takes.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub struct KedaParts {
     pub namespace: String,
     /// The namespaces in which Secrets and ConfigMaps may be read.
     pub secrets: Vec<String>,
+    /// What people may know of ScaledJobs.
+    pub jobs: jobs::Told,
 }
 
 /// Serves ScaledObjects by `keepers`, and ScaledJobs, for as long as it is polled, whenever the cluster has them and KEDA does not run; who

@@ -71,8 +71,7 @@ mod tests {
 
     use super::*;
     use crate::fleet::Names;
-    use crate::kubernetes::keda::jobs::plan::Owner;
-    use crate::kubernetes::keda::jobs::pods::Pods;
+    use crate::kubernetes::keda::jobs::plan::{Owner, called};
     use crate::kubernetes::keda::jobs::told::Told;
     use crate::kubernetes::mock::Apiserver;
     use crate::kubernetes::told::Teller;
@@ -90,9 +89,10 @@ mod tests {
             teller: Teller::channel().0,
             clock: Clock::start(),
             names: Names::default(),
-            pods: Pods::default(),
+            pods: Arc::default(),
             told: Told::default(),
             scalers: Scalers::default(),
+            shown: crate::jobs::Told::default(),
         }
     }
 
@@ -103,7 +103,7 @@ mod tests {
         let object = json!({ "metadata": { "namespace": "shop", "name": "report" }, "spec": spec });
         let (job, _) = ScaledJob::on_cluster(&object).expect("a good ScaledJob");
         let place = Place { namespace: "shop".to_owned(), name: "report".to_owned() };
-        let name = format!("ScaledJob {place}");
+        let name = called(&place);
         Arc::new(Plan { place, name, job, owner: Arc::new(Owner::default()), triggers: Vec::new() })
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use autoscaler::triggers::jobs::{self as arithmetic, Counts, Ended, Job, JobState, Limits, Observed};
+use autoscaler::triggers::jobs::{Counts, Ended, Job, Observed, surplus};
 use queue_proxy::Clock;
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -13,14 +13,14 @@ use super::plan::Plan;
 use super::pods::Pods;
 use super::rest::Rest;
 use super::seen::{Jobs, SeenJob};
+use super::shown::state;
 use super::told::Told;
 use crate::exposition;
 use crate::fleet::Names;
-use crate::jobs::{Asked, Rounds};
+use crate::jobs::{Asked, Decided, Rounds};
 use crate::kubernetes::keda::scaled_jobs;
 use crate::kubernetes::keda::telling::about;
 use crate::kubernetes::told::{Teller, Told as News, Tone};
-use crate::kubernetes::watched::Place;
 use crate::kubernetes::writes::Writes;
 use crate::sources::Answer;
 use crate::triggers::Scalers;
@@ -32,9 +32,11 @@ pub(super) struct Around {
     pub(super) clock: Clock,
     pub(super) names: Names,
     /// Which Jobs are at work.
-    pub(super) pods: Pods,
+    pub(super) pods: Arc<Pods>,
     pub(super) told: Told,
     pub(super) scalers: Scalers,
+    /// What people may know of all of them.
+    pub(super) shown: crate::jobs::Told,
 }
 
 /// Keeps one ScaledJob.
@@ -117,10 +119,11 @@ impl Keeper {
         let Asked { readings, together } = self.rounds.asked(&plan.name, &plan.job, &plan.triggers, answers);
         self.rounds.spread(plan.job.polling_interval, &plan.triggers, self.around.clock);
         let counts = self.counts();
-        let wanted = arithmetic::to_create(plan.job.scaling.strategy, Limits::of(&plan.job), together, counts) as usize;
-        let room = self.observed.room();
+        let mut decided = Decided::new(&plan.job, together, counts);
+        let (wanted, room) = (decided.wanted as usize, self.observed.room());
         if wanted > room {
             warn!("{}: {wanted} Jobs are to be created, and there is room for {room}", plan.name);
+            decided = decided.but(&format!("there is room for {room}"));
         }
         if wanted == 0 {
             (self.refusal, self.rest) = (None, Rest::default());
@@ -129,7 +132,11 @@ impl Keeper {
             let goes_on = || plans.has_changed().is_ok_and(|changed| !changed);
             self.begin(wanted.min(room), counts.running == 0, goes_on).await;
         }
+        if let Some(why) = &self.refusal {
+            decided = decided.but(why);
+        }
         self.around.told.decided(&plan, &readings, together.active, self.refusal.as_ref());
+        self.around.shown.decided(&plan.name, &plan.triggers, &readings, together.active, decided);
     }
 
     async fn begin(&mut self, wanted: usize, wakes: bool, goes_on: impl Fn() -> bool) {
@@ -166,7 +173,7 @@ impl Keeper {
             let ended = job.ended?;
             Some(Ended { name: name.as_str(), at: ended.at, failed: ended.failed })
         });
-        let surplus = arithmetic::surplus(&ended.collect::<Vec<_>>(), plan.job.successful_kept, plan.job.failed_kept);
+        let surplus = surplus(&ended.collect::<Vec<_>>(), plan.job.successful_kept, plan.job.failed_kept);
         let namespace = &plan.place.namespace;
         for name in old.iter().filter(|name| !jobs[**name].is_going) {
             deletes.ask(&around.writes, namespace, name, rollout.foreground);
@@ -194,19 +201,8 @@ impl Keeper {
     fn counts(&mut self) -> Counts {
         let jobs = self.jobs.borrow();
         self.observed.see(|name| jobs.have_had(name)); // what came and went while the triggers were read
-        let (scaling, namespace) = (&self.plan.job.scaling, &self.plan.place.namespace);
-        let is_at_work = |name: &str| {
-            let job = Place { namespace: namespace.clone(), name: name.to_owned() };
-            self.around.pods.is_at_work(&job, &scaling.pending_pod_conditions)
-        };
-        let seen = jobs.iter().map(|(name, job)| {
-            let state = match job.ended {
-                Some(_) => JobState::Ended,
-                None if super::asks_for_pods(&self.plan.job) && !is_at_work(name) => JobState::Pending,
-                None => JobState::Running,
-            };
-            Job { name, state }
-        });
+        let (plan, pods) = (&self.plan, &self.around.pods);
+        let seen = jobs.iter().map(|(name, job)| Job { name, state: state(plan, pods, name, job) });
         self.observed.counts(&seen.collect::<Vec<_>>(), self.around.clock.now())
     }
 

@@ -13,6 +13,7 @@ mod plan;
 mod pods;
 mod rest;
 mod seen;
+mod shown;
 mod told;
 
 use std::collections::HashMap;
@@ -30,9 +31,10 @@ use tokio::task::AbortHandle;
 
 use self::keeper::{Around, Keeper};
 use self::object::SCALED_JOB_LABEL;
-use self::plan::{Declared, Plan};
-use self::pods::{JOB_LABEL, Pods};
-use self::seen::Seen;
+use self::plan::{Declared, Plan, called};
+use self::pods::JOB_LABEL;
+use self::seen::{Jobs, Seen};
+use self::shown::Shown;
 use self::told::Told;
 use super::controller::uid;
 use super::desk::{Desk, Object, uses_others, with_metadata};
@@ -67,6 +69,8 @@ struct Served {
     declared: Declared,
     /// Only the newest matters.
     plan: watch::Sender<Arc<Plan>>,
+    /// Those that are seen.
+    jobs: watch::Receiver<Jobs>,
     task: AbortHandle,
 }
 
@@ -85,9 +89,10 @@ impl ScaledJobs {
             teller: parts.teller.clone(),
             clock: parts.clock,
             names: Names::default(),
-            pods: Pods::default(),
+            pods: Arc::default(),
             told: told.clone(),
             scalers,
+            shown: parts.jobs.clone(),
         };
         let jobs = super::watched(&parts.writes, &object::jobs(), Which::with_label(SCALED_JOB_LABEL));
         ScaledJobs {
@@ -162,10 +167,11 @@ impl Serves for ScaledJobs {
         match self.served.get_mut(place) {
             Some(served) => {
                 served.declared = declared;
-                served.plan.send_replace(plan);
+                served.plan.send_replace(Arc::clone(&plan));
             }
-            None => self.start(place, declared, plan),
+            None => self.start(place, declared, Arc::clone(&plan)),
         }
+        self.show(plan);
         Ok(())
     }
 
@@ -173,6 +179,7 @@ impl Serves for ScaledJobs {
     async fn unserve(&mut self, _: &mut Desk<'_>, place: &Place) {
         self.served.remove(place);
         self.told.forget(place);
+        self.around.shown.forget(&called(place));
     }
 
     fn status(&self, place: &Place, before: &Value) -> Option<Value> {
@@ -188,15 +195,25 @@ impl Serves for ScaledJobs {
         self.served.get(place).is_some_and(|served| uses_others(&served.declared.given))
     }
 
-    async fn stop(self, _: Desk<'_>) {}
+    async fn stop(self, _: Desk<'_>) {
+        self.served.keys().for_each(|place| self.around.shown.forget(&called(place)));
+    }
 }
 
 impl ScaledJobs {
     fn start(&mut self, place: &Place, declared: Declared, plan: Arc<Plan>) {
         let (changes, changed) = watch::channel(Arc::clone(&plan));
-        let keeper = Keeper::new(Arc::clone(&self.around), plan, self.seen.of(place));
+        let jobs = self.seen.of(place);
+        let keeper = Keeper::new(Arc::clone(&self.around), plan, jobs.clone());
         let task = tokio::spawn(keeper.keep(changed)).abort_handle();
-        self.served.insert(place.clone(), Served { declared, plan: changes, task });
+        self.served.insert(place.clone(), Served { declared, plan: changes, jobs, task });
+    }
+
+    /// From now on people see it as `plan` says.
+    fn show(&self, plan: Arc<Plan>) {
+        let Some(served) = self.served.get(&plan.place) else { return };
+        let shown = Shown { plan: Arc::clone(&plan), jobs: served.jobs.clone(), pods: Arc::clone(&self.around.pods) };
+        self.around.shown.serves(&plan.name, &plan.job, Arc::new(shown));
     }
 
     fn watch_pods(&mut self) {

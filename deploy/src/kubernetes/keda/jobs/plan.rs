@@ -42,7 +42,13 @@ impl Declared {
     }
 }
 
+/// What people call the ScaledJob at `place`.
+pub(super) fn called(place: &Place) -> String {
+    format!("ScaledJob {place}")
+}
+
 /// A ScaledJob that can be served.
+#[derive(Debug)]
 pub(super) struct Plan {
     pub(super) place: Place,
     /// For people: `ScaledJob shop/worker`.
@@ -65,7 +71,7 @@ impl Plan {
             name: job.name.clone(),
             interval: job.polling_interval,
         };
-        let name = format!("ScaledJob {place}");
+        let name = called(place);
         let triggers = triggers::open(&job.triggers, given, &(String::new(), name.clone()), &asker, pool)?;
         Ok(Plan { place: place.clone(), name, job: job.clone(), owner: Arc::clone(owner), triggers })
     }

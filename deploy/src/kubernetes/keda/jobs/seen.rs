@@ -15,14 +15,18 @@ use crate::exposition;
 use crate::kubernetes::watched::{Place, Watched};
 
 /// One Job: what is used of it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct SeenJob {
     /// Whose it is.
     scaled_job: String,
     /// The generation that its ScaledJob had when it was created; none where nobody wrote it.
     pub(super) generation: Option<i64>,
+    /// When it was created.
+    pub(super) created: Time,
     /// How and when it ended, if it has.
     pub(super) ended: Option<Ended>,
+    /// Why it failed.
+    pub(super) failure: Option<String>,
     /// Whether it is being deleted.
     pub(super) is_going: bool,
 }
@@ -141,24 +145,42 @@ impl SeenJob {
         let metadata = &object.metadata;
         let named = metadata.labels.as_ref().and_then(|labels| labels.get(SCALED_JOB_LABEL));
         let generation = metadata.annotations.as_ref().and_then(|all| all.get(GENERATION));
+        let created = metadata.creation_timestamp.as_ref().map(|created| time(created.0));
+        let end = end(&object.data["status"]);
         SeenJob {
             scaled_job: named.cloned().unwrap_or_default(),
             generation: generation.and_then(|text| text.parse().ok()),
-            ended: Ended::of(&object.data["status"]),
+            created: created.unwrap_or_default(),
+            ended: end.map(Ended::of),
+            failure: end.filter(|end| end["type"] == "Failed").map(why),
             is_going: metadata.deletion_timestamp.is_some(),
         }
     }
 }
 
 impl Ended {
-    fn of(status: &Value) -> Option<Ended> {
-        let mut conditions = status["conditions"].as_array().into_iter().flatten();
-        let is_end = |kind: &Value| kind == "Complete" || kind == "Failed";
-        let last = conditions.find(|condition| is_end(&condition["type"]) && condition["status"] == "True")?;
-        let at = last["lastTransitionTime"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
-        let nanos = at.and_then(|at| u64::try_from(at.as_nanosecond()).ok()).unwrap_or(0);
-        Some(Ended { failed: last["type"] == "Failed", at: Time::from_nanos(nanos) })
+    fn of(end: &Value) -> Ended {
+        let at = end["lastTransitionTime"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
+        Ended { failed: end["type"] == "Failed", at: at.map(time).unwrap_or_default() }
     }
+}
+
+/// The condition that says that it ended, if one does.
+fn end(status: &Value) -> Option<&Value> {
+    let mut conditions = status["conditions"].as_array().into_iter().flatten();
+    let is_end = |kind: &Value| kind == "Complete" || kind == "Failed";
+    conditions.find(|condition| is_end(&condition["type"]) && condition["status"] == "True")
+}
+
+/// What a condition says of itself.
+fn why(condition: &Value) -> String {
+    let said = ["reason", "message"].map(|field| condition[field].as_str().unwrap_or_default());
+    let said: Vec<&str> = said.into_iter().filter(|text| !text.is_empty()).collect();
+    said.join(": ")
+}
+
+fn time(at: Timestamp) -> Time {
+    Time::from_nanos(u64::try_from(at.as_nanosecond()).unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -168,7 +190,7 @@ mod tests {
     #[test]
     fn of_those_that_are_gone_the_last_are_known_and_no_more_than_that() {
         let mut jobs = Jobs::default();
-        let job = SeenJob { scaled_job: "report".to_owned(), generation: Some(1), ended: None, is_going: false };
+        let job = SeenJob { scaled_job: "report".to_owned(), ..SeenJob::default() };
         for n in 0..=bounds::JOBS_GONE {
             jobs.set(&n.to_string(), Some(job.clone()));
             jobs.set(&n.to_string(), None);
