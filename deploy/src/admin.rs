@@ -189,7 +189,8 @@ impl Admin {
         let open = exposition::open_requests(open);
         let latencies = lines.iter().map(|line| (self.latency(&line.workload), &line.workload));
         let latencies = exposition::latencies(latencies);
-        self.inner.metrics.render() + &open + &latencies + &exposition::keda::scalers(&self.triggers.scalers())
+        let scalers = exposition::keda::scalers(&self.triggers.scalers(), &self.jobs.errors());
+        self.inner.metrics.render() + &open + &latencies + &scalers
     }
 }
 

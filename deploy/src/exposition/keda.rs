@@ -16,6 +16,8 @@ const VALUE: &str = "keda_scaler_metrics_value";
 const ACTIVE: &str = "keda_scaler_active";
 /// How often it could not be read.
 const ERRORS: &str = "keda_scaler_detail_errors_total";
+/// How often triggers of a ScaledJob could not be read.
+const JOB_ERRORS: &str = "keda_scaled_job_errors_total";
 
 /// A trigger, as KEDA's metrics name it.
 pub(crate) struct ScalerName<'a> {
@@ -44,11 +46,28 @@ impl ScalerName<'_> {
     }
 }
 
-/// Renders these triggers in Prometheus' text format. Where nothing was read, there is no value.
-pub(crate) fn scalers(all: &[ScalerNow]) -> String {
+/// How often triggers of a ScaledJob could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct JobErrors {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    pub(crate) errors: u64,
+}
+
+/// Renders these triggers, and ScaledJobs, in Prometheus' text format. Where nothing was read, there is no value.
+pub(crate) fn scalers(all: &[ScalerNow], jobs: &[JobErrors]) -> String {
     let mut out = String::new();
-    render(&mut out, all).expect("a String takes any text");
+    render(&mut out, all).and_then(|()| render_jobs(&mut out, jobs)).expect("a String takes any text");
     out
+}
+
+fn render_jobs(out: &mut String, all: &[JobErrors]) -> fmt::Result {
+    head(out, JOB_ERRORS, "counter", "How often triggers of the ScaledJob could not be read");
+    for JobErrors { namespace, name, errors } in all {
+        let [namespace, name] = [namespace, name].map(|text| sanitize_label_value(text));
+        writeln!(out, "{JOB_ERRORS}{{namespace=\"{namespace}\",scaledJob=\"{name}\"}} {errors}")?;
+    }
+    Ok(())
 }
 
 fn render(out: &mut String, all: &[ScalerNow]) -> fmt::Result {

@@ -12,7 +12,7 @@ use queue_proxy::link::LinkStatus;
 use queue_proxy::net::Network;
 use queue_proxy::{Clock, Connections, Front};
 
-use super::keda::ScalerName;
+use super::keda::{JobErrors, ScalerName};
 use crate::narrate::Narrator;
 use crate::triggers::ScalerNow;
 use crate::wakes::Wakes;
@@ -136,7 +136,10 @@ async fn the_list_is_what_is_exported() {
     assert!(page.contains("rouse_workload_queue{workload=\"default/Deployment/asleep\"} 0\n"), "{page}");
     let (kind, metric) = ("scaledobject", "s1-redis-jobs");
     let name = ScalerName { kind, namespace: "shop", object: "worker", scaler: "redis", index: 1, metric };
-    page += &super::keda::scalers(&[ScalerNow { labels: name.labels(), value: Some(7.5), active: true, errors: 2 }]);
+    let scaler = ScalerNow { labels: name.labels(), value: Some(7.5), active: true, errors: 2 };
+    let job = JobErrors { namespace: "shop".to_owned(), name: "worker".to_owned(), errors: 2 };
+    page += &super::keda::scalers(&[scaler], &[job]);
+    assert!(page.contains("keda_scaled_job_errors_total{namespace=\"shop\",scaledJob=\"worker\"} 2\n"), "{page}");
     page += &front.metrics(&Connections::default());
     LinkStatus::default().render(&mut page).unwrap();
     let (mut exported, listed) = (exported(&page), listed());

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::decided::{Decided, word};
+use crate::exposition::keda::JobErrors;
 use crate::triggers::{Opened, TriggerNow};
 
 /// What is known of each ScaledJob, by its name for people. Cheap to clone.
@@ -25,8 +26,12 @@ pub(crate) trait Lists: Debug + Send + Sync {
 
 #[derive(Debug)]
 struct Known {
+    namespace: String,
+    name: String,
     /// All but its Jobs.
     now: JobsNow,
+    /// How often any of its triggers could not be read.
+    errors: u64,
     jobs: Arc<dyn Lists>,
 }
 
@@ -69,11 +74,22 @@ impl Told {
         all.into_iter().map(|(told, jobs)| JobsNow { jobs: jobs.jobs(now), ..told }).collect()
     }
 
+    /// How often triggers could not be read, of each ScaledJob.
+    pub(crate) fn errors(&self) -> Vec<JobErrors> {
+        let all = self.0.lock();
+        let errors = all.values().map(|known| JobErrors {
+            namespace: known.namespace.clone(),
+            name: known.name.clone(),
+            errors: known.errors,
+        });
+        errors.collect()
+    }
+
     /// The ScaledJob that people call `object` is served from now on, as `job` says; `jobs` knows its Jobs. What its
     /// triggers said before stays until they are read again.
     pub(crate) fn serves(&self, object: &str, job: &ScaledJob, jobs: Arc<dyn Lists>) {
         let mut all = self.0.lock();
-        let known = all.entry(object.to_owned()).or_insert_with(|| Known::new(object, Arc::clone(&jobs)));
+        let known = all.entry(object.to_owned()).or_insert_with(|| Known::new(object, job, Arc::clone(&jobs)));
         known.jobs = jobs;
         known.edited(job);
     }
@@ -97,6 +113,8 @@ impl Told {
             known.now.triggers = each.map(|(opened, reading)| TriggerNow::new(opened.title(), reading)).collect();
             known.now.active = active;
             known.now.decided = Some(decided);
+            let failed = readings.iter().filter(|reading| matches!(reading, Reading::Failed(_)));
+            known.errors += failed.count() as u64;
         });
     }
 
@@ -113,8 +131,9 @@ impl Told {
 }
 
 impl Known {
-    fn new(object: &str, jobs: Arc<dyn Lists>) -> Known {
-        Known { now: JobsNow { object: object.to_owned(), ..JobsNow::default() }, jobs }
+    fn new(object: &str, job: &ScaledJob, jobs: Arc<dyn Lists>) -> Known {
+        let now = JobsNow { object: object.to_owned(), ..JobsNow::default() };
+        Known { namespace: job.namespace.clone(), name: job.name.clone(), now, errors: 0, jobs }
     }
 
     fn edited(&mut self, job: &ScaledJob) {

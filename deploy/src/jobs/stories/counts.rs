@@ -127,12 +127,15 @@ async fn metrics_have_what_its_triggers_read_for_as_long_as_it_is_served() {
     let [scaler] = &scalers[..] else { panic!("{scalers:?}") };
     assert_eq!((&*scaler.labels, scaler.value, scaler.active), ("scaledObject=\"worker\"", None, false));
     assert!((2..=3).contains(&scaler.errors), "{scaler:?}");
+    let [job] = &world.keepers.told().errors()[..] else { panic!("one is served") };
+    assert_eq!((job.name.as_str(), job.errors), ("worker", scaler.errors));
     world.serve(&json!({ "maxReplicaCount": 5 }));
     seconds(11).await;
     assert!(world.triggers.scalers()[0].errors >= scaler.errors, "an edit forgets nothing");
     world.keepers.set(Vec::new());
     seconds(60).await;
     assert_eq!(world.triggers.scalers(), []);
+    assert_eq!(world.keepers.told().errors(), []);
 }
 
 #[tokio::test(start_paused = true)]
