@@ -82,6 +82,19 @@ fn every_example_passes_and_says_what_is_odd_in_it() {
 }
 
 #[test]
+fn all_of_them_pass_together_as_well() {
+    let files = std::fs::read_dir(FOLDER).expect("the folder").map(|entry| entry.expect("a file").path());
+    let files: Vec<_> =
+        files.map(|path| (path.display().to_string(), std::fs::read_to_string(&path).expect("text"))).collect();
+    let together = deploy::triggers::read(&files).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    assert_eq!(together.scaled_objects.len() + together.scaled_jobs.len(), examples().values().map(declared).sum());
+}
+
+fn declared((manifests, _): &(Manifests, Vec<String>)) -> usize {
+    manifests.scaled_objects.len() + manifests.scaled_jobs.len()
+}
+
+#[test]
 fn those_that_run_against_a_local_redis_pass_without_a_word() {
     for name in ["redis-jobs.yaml", "redis-worker.yaml"] {
         let text = std::fs::read_to_string(format!("{FOLDER}/../{name}")).expect("text");
