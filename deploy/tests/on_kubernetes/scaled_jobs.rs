@@ -177,9 +177,11 @@ async fn a_job_that_comes_and_goes_while_others_are_created_is_expected_no_more(
         store.delete(&format!("{JOBS}/{first}"));
     });
     let town = town(apiserver.clone(), &[]).await;
-    assert_eq!((writes(&apiserver).0, names(&apiserver).len()), (20, 19));
+    let created = writes(&apiserver).0;
+    assert!((20..=21).contains(&created), "{created}: two rounds may have been due");
     town.wait(10.0).await;
-    assert_eq!((writes(&apiserver).0, names(&apiserver).len()), (1, 20), "nobody waits for one that was there");
+    let all = (created + writes(&apiserver).0, names(&apiserver).len());
+    assert_eq!(all, (21, 20), "nobody waits for one that was there");
 }
 
 #[tokio::test(start_paused = true)]
