@@ -9,7 +9,7 @@ use config::WorkloadId;
 use parking_lot::Mutex;
 use queue_proxy::Clock;
 use tokio::sync::{mpsc, watch};
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use super::counted::Counted;
 use super::keeper::{Around, Keeper};
@@ -27,7 +27,9 @@ pub struct Keepers {
 struct Kept {
     /// Only the newest matters: a keeper that reads takes it in when it has read.
     plan: watch::Sender<Arc<Plan>>,
-    task: AbortHandle,
+    task: JoinHandle<()>,
+    /// Whether it was told to end, and the engine has yet to hear of that.
+    leaves: bool,
 }
 
 impl Drop for Kept {
@@ -84,24 +86,25 @@ impl Keepers {
     pub fn put(&mut self, plan: Plan) {
         let plan = Arc::new(plan);
         match self.kept.get(&plan.workload) {
-            Some(kept) => drop(kept.plan.send_replace(plan)),
-            None => self.start(plan),
+            Some(kept) if !kept.leaves => drop(kept.plan.send_replace(plan)),
+            _ => self.start(plan),
         }
     }
 
-    /// Nothing is asked for the workload any more by triggers; `first` is done before anybody hears of that. Cancel-safe:
-    /// all is done, or nothing.
+    /// Nothing is asked for the workload any more by triggers; `first` is done before anybody hears of that. If this is given
+    /// up halfway, nothing of it was done that would be seen: it is to be called again, unless the workload is served again.
     pub async fn remove(&mut self, id: &WorkloadId, first: impl FnOnce()) {
+        let Some(kept) = self.kept.get_mut(id) else { return first() };
         // Nobody listens any more only when all ends.
-        let place = match self.kept.contains_key(id) {
-            true => self.around.heard.reserve().await.ok(),
-            false => None,
-        };
+        let place = self.around.heard.reserve().await;
+        kept.leaves = true;
+        kept.task.abort();
+        // What it is about to ask for must not come last. (It was aborted: that it ended is all there is to know.)
+        (&mut kept.task).await.ok();
         first();
-        if self.kept.remove(id).is_some() {
-            self.around.told.forget(id);
-        }
-        if let Some(place) = place {
+        self.kept.remove(id);
+        self.around.told.forget(id);
+        if let Ok(place) = place {
             place.send(Heard::Triggered(id.clone(), None));
         }
     }
@@ -109,8 +112,8 @@ impl Keepers {
     fn start(&mut self, plan: Arc<Plan>) {
         let id = plan.workload.clone();
         let (changes, changed) = watch::channel(Arc::clone(&plan));
-        let task = tokio::spawn(Keeper::new(self.around.clone(), plan).keep(changed)).abort_handle();
-        self.kept.insert(id, Kept { plan: changes, task });
+        let task = tokio::spawn(Keeper::new(self.around.clone(), plan).keep(changed));
+        self.kept.insert(id, Kept { plan: changes, task, leaves: false });
     }
 }
 

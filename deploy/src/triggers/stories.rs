@@ -8,6 +8,7 @@ use autoscaler::triggers::object::{Rules, Steps};
 use autoscaler::{Action, Engine, EngineSettings, Reporters, StartAs};
 use config::keda::ScaledObject;
 use config::{Pod, PodId, PodState, Policy, Serving, Time, Workload, WorkloadId};
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 use queue_proxy::Clock;
 use serde_json::{Value, json};
@@ -270,6 +271,21 @@ async fn one_whose_removal_is_given_up_is_there_until_it_is_removed_again() {
     keepers.remove(&id("one"), || is_first = true).await;
     drop(keepers);
     assert!(is_first && matches!(reader.await, Ok(Some(Heard::Triggered(gone, None))) if gone == id("one")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_whose_removal_was_given_up_halfway_can_be_served_again() {
+    let mut world = World::new();
+    let plan = world.plan("worker", &json!({}));
+    world.keepers.put(plan);
+    world.says("worker").value(5.4);
+    assert_eq!(world.trace("worker", 6).await, [0, 1]);
+    let worker = id("worker");
+    assert!(world.keepers.remove(&worker, || ()).now_or_never().is_none(), "its keeper has yet to end");
+    let plan = world.plan("worker", &json!({}));
+    world.keepers.put(plan);
+    world.says("worker").value(10.0);
+    assert_eq!(world.trace("worker", 6).await, [1, 2]);
 }
 
 #[tokio::test(start_paused = true)]

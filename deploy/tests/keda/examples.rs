@@ -87,11 +87,9 @@ fn all_of_them_pass_together_as_well() {
     let files: Vec<_> =
         files.map(|path| (path.display().to_string(), std::fs::read_to_string(&path).expect("text"))).collect();
     let together = deploy::triggers::read(&files).unwrap_or_else(|problems| panic!("{problems:#?}"));
-    assert_eq!(together.scaled_objects.len() + together.scaled_jobs.len(), examples().values().map(declared).sum());
-}
-
-fn declared((manifests, _): &(Manifests, Vec<String>)) -> usize {
-    manifests.scaled_objects.len() + manifests.scaled_jobs.len()
+    let declared = |manifests: &Manifests| manifests.scaled_objects.len() + manifests.scaled_jobs.len();
+    let each: usize = examples().values().map(|(manifests, _)| declared(manifests)).sum();
+    assert_eq!(declared(&together), each);
 }
 
 #[test]
