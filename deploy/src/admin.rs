@@ -189,7 +189,8 @@ impl Admin {
         let open = exposition::open_requests(open);
         let latencies = lines.iter().map(|line| (self.latency(&line.workload), &line.workload));
         let latencies = exposition::latencies(latencies);
-        let scalers = exposition::keda::scalers(&self.triggers.scalers(), &self.jobs.errors());
+        let scalers = [self.triggers.scalers(), self.jobs.scalers()].concat();
+        let scalers = exposition::keda::scalers(&scalers, &self.jobs.errors());
         self.inner.metrics.render() + &open + &latencies + &scalers
     }
 }

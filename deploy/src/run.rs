@@ -90,7 +90,7 @@ async fn serve(options: &RunOptions, manifests: Manifests, watch: Watch) -> anyh
     let asking = Connections::default();
     let objects = Keepers::new(Arc::clone(&engine), heard, clock);
     let told = objects.told().clone();
-    let mut triggers = Triggers::new(objects, jobs::Keepers::new(platform.jobs(), clock, told.jobs().clone()));
+    let mut triggers = Triggers::new(objects, jobs::Keepers::new(platform.jobs(), clock));
     let admin = Admin::new(engine, Arc::clone(&activator), clock, metrics);
     let admin = admin.with_wakes(platform.wakes()).with_triggers(&told).with_jobs(triggers.jobs());
     let _gateway = doors::listen(&clients, gateway, activator.gateway());

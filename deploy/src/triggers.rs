@@ -13,7 +13,6 @@ mod opened;
 mod plan;
 #[cfg(test)]
 pub(crate) mod said;
-mod scalers;
 #[cfg(test)]
 mod stories;
 mod told;
@@ -28,7 +27,6 @@ pub use counted::{Counted, PodNumbers};
 pub use keepers::Keepers;
 pub(crate) use opened::{Opened, edges, open, read as read_all};
 pub use plan::Plan;
-pub(crate) use scalers::{Scalers, Telling};
 pub(crate) use told::ScalerNow;
 pub use told::{Told, TriggerNow, TriggersNow};
 

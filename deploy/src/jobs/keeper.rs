@@ -17,7 +17,6 @@ use super::told::Told;
 use crate::exposition;
 use crate::fleet::Names;
 use crate::sources::Answer;
-use crate::triggers::Scalers;
 
 /// What all keepers have.
 pub(super) struct Around<L> {
@@ -27,7 +26,6 @@ pub(super) struct Around<L> {
     pub(super) names: Names,
     pub(super) clock: Clock,
     pub(super) told: Told,
-    pub(super) scalers: Scalers,
 }
 
 /// Keeps one ScaledJob.
@@ -53,7 +51,7 @@ enum Turn {
 impl<L: Launch> Keeper<L> {
     pub(super) fn new(around: Arc<Around<L>>, plan: Arc<Plan>, ledger: Ledger) -> Keeper<L> {
         let jobs = Table::new(Arc::clone(&around));
-        let rounds = Rounds::new(around.scalers.tell_of(&plan.name), &plan.triggers);
+        let rounds = Rounds::new(&plan.triggers);
         Keeper { around, plan, jobs, ledger, rounds }
     }
 

@@ -15,7 +15,6 @@ use super::ledger::Ledger;
 use super::plan::Plan;
 use super::told::Told;
 use crate::fleet::Names;
-use crate::triggers::Scalers;
 
 /// Runs Jobs for each ScaledJob that is served.
 pub(crate) struct Keepers<L> {
@@ -26,10 +25,10 @@ pub(crate) struct Keepers<L> {
 }
 
 impl<L: Launch> Keepers<L> {
-    /// None yet. `launcher` starts what they run; `scalers` knows what their triggers read.
-    pub(crate) fn new(launcher: L, clock: Clock, scalers: Scalers) -> Keepers<L> {
+    /// None yet. `launcher` starts what they run.
+    pub(crate) fn new(launcher: L, clock: Clock) -> Keepers<L> {
         let permits = Arc::new(Semaphore::new(bounds::LOCAL_JOB_PODS));
-        let around = Around { launcher, permits, names: Names::default(), clock, told: Told::default(), scalers };
+        let around = Around { launcher, permits, names: Names::default(), clock, told: Told::default() };
         Keepers { around: Arc::new(around), kept: BTreeMap::new(), tasks: TaskTracker::new() }
     }
 

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use crate::exposition;
 use crate::sources::{Answer, Edge, Source};
-use crate::triggers::{Opened, Telling, edges, read_all};
+use crate::triggers::{Opened, edges, read_all};
 
 /// The rounds of one ScaledJob.
 pub(crate) struct Rounds {
@@ -25,8 +25,6 @@ pub(crate) struct Rounds {
     rested: Instant,
     /// Which triggers failed when they were last read.
     failing: Vec<bool>,
-    /// Who hears of what they read.
-    telling: Telling,
 }
 
 /// What one round said.
@@ -38,10 +36,10 @@ pub(crate) struct Asked {
 }
 
 impl Rounds {
-    /// The first is due now. What is read goes to `telling`.
-    pub(crate) fn new(telling: Telling, triggers: &[Opened]) -> Rounds {
+    /// The first is due now.
+    pub(crate) fn new(triggers: &[Opened]) -> Rounds {
         let now = Instant::now();
-        Rounds { edges: edges(sources(triggers)), due: now, rested: now, failing: Vec::new(), telling }
+        Rounds { edges: edges(sources(triggers)), due: now, rested: now, failing: Vec::new() }
     }
 
     /// From now on these are read.
@@ -89,7 +87,6 @@ impl Rounds {
         let queues: Vec<_> = queues.collect();
         let together = arithmetic::together(&queues, scaling.calculation, limits.min, limits.above);
         let readings: Vec<_> = answers.into_iter().map(|answer| answer.reading).collect();
-        self.telling.read(triggers, &readings);
         self.tell_of_failures(object, triggers, &readings);
         Asked { readings, together }
     }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::decided::{Decided, word};
 use crate::exposition::keda::JobErrors;
-use crate::triggers::{Opened, TriggerNow};
+use crate::triggers::{Opened, ScalerNow, TriggerNow};
 
 /// What is known of each ScaledJob, by its name for people. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +30,8 @@ struct Known {
     name: String,
     /// All but its Jobs.
     now: JobsNow,
+    /// Its triggers, as metrics have them.
+    scalers: Vec<ScalerNow>,
     /// How often any of its triggers could not be read.
     errors: u64,
     jobs: Arc<dyn Lists>,
@@ -74,6 +76,11 @@ impl Told {
         all.into_iter().map(|(told, jobs)| JobsNow { jobs: jobs.jobs(now), ..told }).collect()
     }
 
+    /// All triggers that were read.
+    pub(crate) fn scalers(&self) -> Vec<ScalerNow> {
+        self.0.lock().values().flat_map(|known| known.scalers.iter().cloned()).collect()
+    }
+
     /// How often triggers could not be read, of each ScaledJob.
     pub(crate) fn errors(&self) -> Vec<JobErrors> {
         let all = self.0.lock();
@@ -109,12 +116,9 @@ impl Told {
         decided: Decided,
     ) {
         self.of(object, |known| {
-            let each = triggers.iter().zip(readings);
-            known.now.triggers = each.map(|(opened, reading)| TriggerNow::new(opened.title(), reading)).collect();
+            known.read(triggers, readings);
             known.now.active = active;
             known.now.decided = Some(decided);
-            let failed = readings.iter().filter(|reading| matches!(reading, Reading::Failed(_)));
-            known.errors += failed.count() as u64;
         });
     }
 
@@ -133,7 +137,21 @@ impl Told {
 impl Known {
     fn new(object: &str, job: &ScaledJob, jobs: Arc<dyn Lists>) -> Known {
         let now = JobsNow { object: object.to_owned(), ..JobsNow::default() };
-        Known { namespace: job.namespace.clone(), name: job.name.clone(), now, errors: 0, jobs }
+        Known { namespace: job.namespace.clone(), name: job.name.clone(), now, scalers: Vec::new(), errors: 0, jobs }
+    }
+
+    /// How often a trigger could not be read is counted for as long as it is the same.
+    fn read(&mut self, triggers: &[Opened], readings: &[Reading]) {
+        let before = std::mem::take(&mut self.scalers);
+        let each = triggers.iter().zip(readings);
+        self.now.triggers = each.map(|(opened, reading)| TriggerNow::new(opened.title(), reading)).collect();
+        let each = triggers.iter().zip(&self.now.triggers).map(|(opened, now)| {
+            let errors = before.iter().find(|scaler| scaler.labels == opened.labels).map_or(0, |same| same.errors);
+            let errors = errors + u64::from(now.error.is_some());
+            ScalerNow { labels: opened.labels.clone(), value: now.value, active: now.active, errors }
+        });
+        self.scalers = each.collect();
+        self.errors += self.now.triggers.iter().filter(|now| now.error.is_some()).count() as u64;
     }
 
     fn edited(&mut self, job: &ScaledJob) {

@@ -11,7 +11,6 @@ use serde::Serialize;
 use tokio::sync::Notify;
 
 use super::plan::Plan;
-use super::scalers::Scalers;
 
 /// What each workload's triggers said last. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +20,6 @@ pub struct Told(Arc<Inner>);
 struct Inner {
     known: Mutex<Known>,
     changed: Notify,
-    jobs: Scalers,
 }
 
 #[derive(Debug, Default)]
@@ -92,16 +90,9 @@ impl Told {
         self.0.known.lock().all.get(id).map(|object| object.now.clone())
     }
 
-    /// Those of ScaledJobs.
-    pub(crate) fn jobs(&self) -> &Scalers {
-        &self.0.jobs
-    }
-
-    /// All triggers that were read, ScaledJobs' too.
+    /// All triggers that were read.
     pub(crate) fn scalers(&self) -> Vec<ScalerNow> {
-        let mut all: Vec<ScalerNow> = self.0.known.lock().all.values().flat_map(Object::scalers).collect();
-        all.extend(self.0.jobs.all());
-        all
+        self.0.known.lock().all.values().flat_map(Object::scalers).collect()
     }
 
     /// Waits until there is another condition or error to tell of somebody, and says of whom: not of each number. For one

@@ -123,7 +123,7 @@ async fn metrics_have_what_its_triggers_read_for_as_long_as_it_is_served() {
     seconds(11).await;
     says.hangs();
     seconds(30).await;
-    let scalers = world.triggers.scalers();
+    let scalers = world.keepers.told().scalers();
     let [scaler] = &scalers[..] else { panic!("{scalers:?}") };
     assert_eq!((&*scaler.labels, scaler.value, scaler.active), ("scaledObject=\"worker\"", None, false));
     assert!((2..=3).contains(&scaler.errors), "{scaler:?}");
@@ -131,10 +131,10 @@ async fn metrics_have_what_its_triggers_read_for_as_long_as_it_is_served() {
     assert_eq!((job.name.as_str(), job.errors), ("worker", scaler.errors));
     world.serve(&json!({ "maxReplicaCount": 5 }));
     seconds(11).await;
-    assert!(world.triggers.scalers()[0].errors >= scaler.errors, "an edit forgets nothing");
+    assert!(world.keepers.told().scalers()[0].errors >= scaler.errors, "an edit forgets nothing");
     world.keepers.set(Vec::new());
     seconds(60).await;
-    assert_eq!(world.triggers.scalers(), []);
+    assert_eq!(world.keepers.told().scalers(), []);
     assert_eq!(world.keepers.told().errors(), []);
 }
 

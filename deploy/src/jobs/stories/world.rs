@@ -18,8 +18,8 @@ use crate::jobs::keepers::Keepers;
 use crate::jobs::launch::{Launch, Work};
 use crate::jobs::plan::Plan;
 use crate::jobs::told::{JobNow, JobsNow};
+use crate::triggers::Opened;
 use crate::triggers::said::{Says, source};
-use crate::triggers::{Opened, Told};
 
 /// How long pods may take to end.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
@@ -123,8 +123,6 @@ impl Pods {
 pub(super) struct World {
     pub(super) keepers: Keepers<Pods>,
     pub(super) pods: Pods,
-    /// What metrics have of triggers.
-    pub(super) triggers: Told,
     clock: Clock,
 }
 
@@ -139,8 +137,7 @@ impl World {
             origin: Instant::now(),
         };
         let (pods, clock) = (Pods(Arc::new(Mutex::new(machine))), Clock::start());
-        let triggers = Told::default();
-        World { keepers: Keepers::new(pods.clone(), clock, triggers.jobs().clone()), pods, triggers, clock }
+        World { keepers: Keepers::new(pods.clone(), clock), pods, clock }
     }
 
     /// One ScaledJob, `worker`, is served: a Job an item, polled every ten seconds, with this in its spec.

@@ -63,13 +63,12 @@ async fn serve(parts: &KedaParts, keepers: &mut Keepers, mut has_jobs: bool) -> 
     // What several ask for, of whichever kind, is read once.
     let endpoints = endpoints(parts.writes.client().clone(), parts.discovered.endpoint_slices.clone());
     let pool = Pool::new(PoolSettings { endpoints, ..PoolSettings::default() });
-    let scalers = keepers.told().jobs().clone();
     let mut objects = Controller::new(parts, &pool, ScaledObjects::new(&parts.platform, &parts.discovered, keepers));
     let next = {
         let mut objects = pin!(objects.run());
         loop {
             let standing = Standing::Rouse { jobs: has_jobs };
-            let mut jobs = Controller::new(parts, &pool, ScaledJobs::new(parts, scalers.clone()));
+            let mut jobs = Controller::new(parts, &pool, ScaledJobs::new(parts));
             let next = tokio::select! {
                 never = &mut objects => match never {},
                 never = jobs.run(), if has_jobs => match never {},

@@ -77,7 +77,6 @@ mod tests {
     use crate::kubernetes::told::Teller;
     use crate::kubernetes::watched::Place;
     use crate::kubernetes::writes::Writes;
-    use crate::triggers::Scalers;
 
     /// What may be written ten times a second, and not at once.
     async fn around(apiserver: &Apiserver) -> Around {
@@ -91,7 +90,6 @@ mod tests {
             names: Names::default(),
             pods: Arc::default(),
             told: Told::default(),
-            scalers: Scalers::default(),
             shown: crate::jobs::Told::default(),
         }
     }

@@ -23,7 +23,6 @@ use crate::kubernetes::keda::telling::about;
 use crate::kubernetes::told::{Teller, Told as News, Tone};
 use crate::kubernetes::writes::Writes;
 use crate::sources::Answer;
-use crate::triggers::Scalers;
 
 /// What all keepers have.
 pub(super) struct Around {
@@ -34,7 +33,6 @@ pub(super) struct Around {
     /// Which Jobs are at work.
     pub(super) pods: Arc<Pods>,
     pub(super) told: Told,
-    pub(super) scalers: Scalers,
     /// What people may know of all of them.
     pub(super) shown: crate::jobs::Told,
 }
@@ -58,7 +56,7 @@ pub(super) struct Keeper {
 
 impl Keeper {
     pub(super) fn new(around: Arc<Around>, plan: Arc<Plan>, jobs: watch::Receiver<Jobs>) -> Keeper {
-        let rounds = Rounds::new(around.scalers.tell_of(&plan.name), &plan.triggers);
+        let rounds = Rounds::new(&plan.triggers);
         Keeper {
             around,
             plan,

@@ -46,7 +46,6 @@ use crate::kubernetes::keda::run::KedaParts;
 use crate::kubernetes::told::Tone;
 use crate::kubernetes::watch::Which;
 use crate::kubernetes::watched::Place;
-use crate::triggers::Scalers;
 
 type Events = BoxStream<'static, Event<DynamicObject>>;
 
@@ -81,8 +80,8 @@ impl Drop for Served {
 }
 
 impl ScaledJobs {
-    /// None yet. `scalers` knows what their triggers read.
-    pub(super) fn new(parts: &KedaParts, scalers: Scalers) -> ScaledJobs {
+    /// None yet.
+    pub(super) fn new(parts: &KedaParts) -> ScaledJobs {
         let told = Told::default();
         let around = Around {
             writes: parts.writes.clone(),
@@ -91,7 +90,6 @@ impl ScaledJobs {
             names: Names::default(),
             pods: Arc::default(),
             told: told.clone(),
-            scalers,
             shown: parts.jobs.clone(),
         };
         let jobs = super::watched(&parts.writes, &object::jobs(), Which::with_label(SCALED_JOB_LABEL));
