@@ -3,7 +3,7 @@
 //! A `Keeper` for each ScaledJob reads its triggers when they are due and starts as many Jobs as
 //! [`autoscaler::triggers::jobs`] says. A `Job` is a task: it keeps as many pods running as its spec says, starts another
 //! after a pause when one fails, and ends them all when its time is up, or when it is told to leave. What starts a pod is
-//! behind [`Launch`], so that tests in virtual time run what a machine runs.
+//! behind `Launch`, so that tests in virtual time run what a machine runs.
 
 mod decided;
 mod job;
